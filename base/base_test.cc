@@ -1,0 +1,82 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/diagnostic.h"
+#include "base/digest.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace lamina {
+namespace {
+
+TEST(Render, MarksTheRangeAndCountsColumnsInCodePoints) {
+  SourceFile source("Dockerfile", "FROM a\nCOPY ä --from=x\n");
+  Diagnostics diagnostics;
+  diagnostics.Error("unknown-stage", {15, 23}, "no stage named `x`");
+  EXPECT_EQ(Render(diagnostics, source, {}),
+            "Dockerfile:2:8: error: no stage named `x` [unknown-stage]\n"
+            "  COPY ä --from=x\n"
+            "         ^~~~~~~~\n");
+}
+
+TEST(Render, EscapesControlsOfTheSource) {
+  SourceFile source("f", "RUN \033[2J x\n");
+  Diagnostics diagnostics;
+  diagnostics.Error("e", {0, 3}, "m");
+  EXPECT_EQ(Render(diagnostics, source, {}),
+            "f:1:1: error: m [e]\n  RUN \\x1b[2J x\n  ^~~\n");
+}
+
+TEST(Json, PrintsCanonicallyAndReadsBack) {
+  auto json = ParseJson(R"({"b":[1,true,null],"a":"<\u00e4\n"})");
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(PrintJson(*json), "{\"a\":\"<ä\\n\",\"b\":[1,true,null]}");
+  EXPECT_EQ(*ParseJson(PrintJson(*json)), *json);
+}
+
+TEST(Json, RefusesDuplicateKeysDepthAndTrailingData) {
+  EXPECT_FALSE(ParseJson(R"({"a":1,"a":2})").ok());
+  EXPECT_FALSE(ParseJson(R"({"a":null,"a":2})").ok());
+  EXPECT_FALSE(ParseJson("[1] x").ok());
+  EXPECT_FALSE(ParseJson(std::string(100, '[')).ok());
+}
+
+TEST(Digest, ParsesOnlyItsOwnGrammar) {
+  EXPECT_EQ(Sha256("").ToString(),
+            "sha256:"
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(*Digest::Parse(Sha256("x").ToString()), Sha256("x"));
+  EXPECT_FALSE(Digest::Parse("sha256:../../x").ok());
+  EXPECT_FALSE(Digest::Parse("sha256:" + std::string(64, 'A')).ok());
+}
+
+TEST(Text, FindsTheNearestWord) {
+  EXPECT_EQ(Closest("biuld", {"base", "build"}), "build");
+  EXPECT_EQ(Closest("xyz", {"build"}), std::nullopt);
+}
+
+TEST(Paths, AreCleanedLexically) {
+  EXPECT_EQ(CleanPath("/a/../../b//c/."), "/b/c");
+  EXPECT_EQ(CleanPath("../a/.."), "..");
+  EXPECT_EQ(CleanPath(""), ".");
+  EXPECT_EQ(JoinPath("/x/", "/y"), "/x/y");
+}
+
+TEST(Files, OpenInRootResolvesAbsoluteSymlinksInside) {
+  auto dir = TempDir::Create();
+  ASSERT_TRUE(dir.ok());
+  ASSERT_TRUE(MakeDirs(dir->path() + "/etc").ok());
+  ASSERT_TRUE(ReplaceFile(dir->path() + "/etc/f", "in", 0644, false).ok());
+  ASSERT_EQ(symlink("/etc", (dir->path() + "/link").c_str()), 0);
+  auto root = OpenFile(dir->path(), O_PATH | O_DIRECTORY);
+  ASSERT_TRUE(root.ok());
+  auto file = OpenInRoot(root->get(), "link/f", O_RDONLY);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(*ReadAll(file->get()), "in");
+  EXPECT_FALSE(OpenBeneath(root->get(), "link/f", O_RDONLY).ok());
+}
+
+}  // namespace
+}  // namespace lamina
