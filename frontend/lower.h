@@ -1,0 +1,73 @@
+// Syntax -> build graph.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/diagnostic.h"
+#include "grammar/dockerfile_syntax.h"
+#include "ir/graph.h"
+#include "ir/image_config.h"
+#include "ir/image_reference.h"
+
+namespace lamina::frontend {
+
+// What the command line says about the meaning of the build file. Environment,
+// clock and host come in here and nowhere else.
+struct BuildOptions {
+  std::map<std::string, std::string> build_args;
+  std::string target;                        // Empty: the last stage.
+  std::map<std::string, std::string> labels;
+  std::string platform;                      // "os/arch[/variant]"; empty: host.
+  std::string host_platform = "linux/amd64";
+  std::set<std::string> named_contexts;      // --build-context NAME=folder.
+  ir::NetworkMode network = ir::NetworkMode::kDefault;
+};
+
+// A base as the store or a registry has it.
+struct BaseInfo {
+  Digest image_id;
+  ir::ImageDocument document;
+};
+
+// By ImageReference::Full(). An image that is not here is unknown: the caller
+// has reported it, or plans offline.
+using BaseImages = std::map<std::string, BaseInfo>;
+
+// An image that the target needs, and where it was asked for.
+struct BaseUse {
+  ir::ImageReference reference;
+  SourceRange range;
+};
+
+// The table of all instructions, for ParseDockerfile.
+std::vector<grammar::KeywordShape> DockerfileKeywords();
+
+// The images that the chosen target reaches by FROM, COPY --from and mounts,
+// each once, in the order of their first use. Needs no image. Reports only
+// what prevents the answer; Lower reports everything.
+std::vector<BaseUse> FindBases(const grammar::DockerfileSyntax& syntax,
+                               const SourceFile& source,
+                               const BuildOptions& options,
+                               Diagnostics& diagnostics);
+
+// Turns a Dockerfile into a build graph with one target. Reports every mistake
+// it can find; the graph is meaningful only if no error was reported. Stages
+// that the target does not reach are checked and leave no nodes.
+// Warnings: unused build arguments (with the nearest declared name).
+ir::BuildGraph LowerDockerfile(const grammar::DockerfileSyntax& syntax,
+                               const SourceFile& source,
+                               const BuildOptions& options,
+                               const BaseImages& bases,
+                               Diagnostics& diagnostics);
+
+// What `lamina parse --format=json` prints for one file: the reading of the
+// reference parser, without a final newline.
+std::string DescribeDockerfile(const grammar::DockerfileSyntax& syntax,
+                               const SourceFile& source,
+                               Diagnostics& diagnostics);
+
+}  // namespace lamina::frontend

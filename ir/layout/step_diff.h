@@ -1,0 +1,62 @@
+// What one step wrote or deleted: the metadata of a layer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/digest.h"
+
+namespace lamina::ir {
+
+enum class EntryType : char {
+  kFile = 'f',
+  kDirectory = 'd',
+  kSymlink = 'l',
+  kHardLink = 'h',
+  kCharDevice = 'c',
+  kBlockDevice = 'b',
+  kFifo = 'p',
+  kWhiteout = 'w',  // The path is deleted from the layers below.
+  kOpaque = 'o',    // Everything below the folder `path` is deleted from the
+                    // layers below; read from foreign layers, never written.
+};
+
+// One path of a layer. Paths are relative, clean, without a leading slash;
+// the root itself is "".
+struct Entry {
+  std::string path;
+  EntryType type = EntryType::kFile;
+  uint32_t mode = 0;     // 07777 only.
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  int64_t mtime = 0;     // Whole seconds since the epoch, floored.
+  uint64_t size = 0;     // Files only, bytes.
+  std::string link;      // Symlink: the target as written. Hard link: the path
+                         // in this layer that has the bytes.
+  uint32_t major = 0;    // Devices only.
+  uint32_t minor = 0;
+  std::map<std::string, std::string> xattrs;  // Only those a layer keeps.
+  Digest digest;         // SHA-256 of a file's bytes; none while unknown.
+
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// Entries in the order of the layer tar (layers-and-archives.md 1.1): parents
+// first, in each folder the whiteouts in byte order, then the others in byte
+// order, each followed by what is below it.
+struct StepDiff {
+  std::vector<Entry> entries;
+};
+
+// True when `a` stands before `b` in a layer.
+bool EntryBefore(const Entry& a, const Entry& b);
+void SortEntries(StepDiff& diff);
+
+// One line an entry, stable; ParseStepDiff reads it back.
+std::string PrintStepDiff(const StepDiff& diff);
+absl::StatusOr<StepDiff> ParseStepDiff(absl::string_view text);
+
+}  // namespace lamina::ir

@@ -1,0 +1,59 @@
+// Path patterns: Go's filepath.Match, and the patterns of ignore files
+// (dockerfile.md 10.1 and 13.1). No regular expressions, no backtracking
+// beyond one pattern part: matching is polynomial whatever the pattern.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lamina::ir {
+
+// True if the pattern has one of `*?[\`.
+bool HasWildcard(absl::string_view pattern);
+
+// Go's filepath.Match of the whole name; `*` and `?` never match a slash. A
+// malformed pattern is an error: "syntax error in pattern".
+absl::StatusOr<bool> MatchWildcard(absl::string_view pattern,
+                                   absl::string_view name);
+
+// What one folder remembers of the patterns that matched it (13.1, "Deciding,
+// while walking down"). The root's memory is the default value.
+struct IgnoreMemory {
+  std::vector<bool> matched;
+};
+
+class IgnoreMatcher {
+ public:
+  // One pattern a line, cleaned as an ignore file is: comments, blanks, `!`.
+  // Errors name the line.
+  static absl::StatusOr<IgnoreMatcher> ParseFile(absl::string_view text);
+  // Patterns as they are (--exclude).
+  static absl::StatusOr<IgnoreMatcher> Create(
+      const std::vector<std::string>& patterns);
+  IgnoreMatcher() = default;  // Ignores nothing.
+
+  bool empty() const { return patterns_.empty(); }
+  // Whether `path` (relative, clean) is ignored, given its parent's memory;
+  // fills in what its children must know.
+  bool Ignored(absl::string_view path, const IgnoreMemory& parent,
+               IgnoreMemory& memory) const;
+  // False if nothing below the ignored folder `path` can be re-included, so
+  // that it need not be entered.
+  bool MustEnter(absl::string_view path) const;
+
+ private:
+  struct Pattern {
+    std::string text;
+    bool exclusion = false;
+  };
+  std::vector<Pattern> patterns_;
+  bool has_exclusions_ = false;
+};
+
+// One ignore-file pattern (no `!`) against one whole path.
+bool MatchIgnorePattern(absl::string_view pattern, absl::string_view path);
+
+}  // namespace lamina::ir
