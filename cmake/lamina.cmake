@@ -38,10 +38,10 @@ find_package(GTest REQUIRED)
 # Debian's package names the shared libraries of Abseil; their archives stand
 # beside them.
 get_property(ABSL_TARGETS DIRECTORY PROPERTY IMPORTED_TARGETS)
-foreach(TARGET ${ABSL_TARGETS})
-  get_target_property(SHARED ${TARGET} IMPORTED_LOCATION_NONE)
-  if(TARGET MATCHES "^absl::" AND SHARED MATCHES "^(.*)\\.so")
-    set_target_properties(${TARGET} PROPERTIES IMPORTED_LOCATION_NONE ${CMAKE_MATCH_1}.a)
+foreach(LIBRARY ${ABSL_TARGETS})
+  get_target_property(SHARED ${LIBRARY} IMPORTED_LOCATION_NONE)
+  if(LIBRARY MATCHES "^absl::" AND SHARED MATCHES "^(.*)\\.so")
+    set_target_properties(${LIBRARY} PROPERTIES IMPORTED_LOCATION_NONE ${CMAKE_MATCH_1}.a)
   endif()
 endforeach()
 
