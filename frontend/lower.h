@@ -25,6 +25,7 @@ struct BuildOptions {
   std::string host_platform = "linux/amd64";
   std::set<std::string> named_contexts;      // --build-context NAME=folder.
   ir::NetworkMode network = ir::NetworkMode::kDefault;
+  std::set<std::string> allowed;  // "security.insecure", "network.host".
 };
 
 // A base as the store or a registry has it.

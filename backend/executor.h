@@ -1,0 +1,51 @@
+// Plan -> image. Nothing is decided here, only carried out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "backend/build_event.h"
+#include "backend/layer_writer.h"
+#include "backend/plan.h"
+#include "backend/store/store.h"
+#include "ir/image_reference.h"
+#include "runtime/sandbox.h"
+
+namespace lamina::backend {
+
+struct ExecuteOptions {
+  LayerWriterOptions layers;
+  std::vector<ir::ImageReference> tags;
+  int64_t now = 0;  // Seconds since the epoch.
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, IP
+  std::string hostname = "buildkitsandbox";
+  // Set to a signal number by a signal handler: the build stops.
+  const std::atomic<int>* cancel = nullptr;
+};
+
+// A step whose command failed. Not a Status: it is the user's to mend, and
+// what was built before it stays cached.
+struct StepFailure {
+  ir::NodeId node;
+  int step_number = 0;
+  runtime::SandboxResult result;
+  std::string last_output;  // At most 50 lines.
+};
+
+struct BuildResult {
+  std::optional<Image> image;  // None after a failure.
+  std::optional<StepFailure> failure;
+  int steps_run = 0;
+  int steps_cached = 0;
+};
+
+absl::StatusOr<BuildResult> Execute(const Plan& plan, Store& store,
+                                    runtime::Sandbox& sandbox,
+                                    const ExecuteOptions& options,
+                                    const BuildEvents& events);
+
+}  // namespace lamina::backend

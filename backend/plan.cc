@@ -1,0 +1,377 @@
+#include "backend/plan.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace lamina::backend {
+namespace {
+
+// One line an input; the name is all before the last blank.
+std::map<std::string, std::string> ReadInputs(absl::string_view text) {
+  std::map<std::string, std::string> inputs;
+  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    size_t blank = line.rfind(' ');
+    if (blank != absl::string_view::npos) {
+      inputs[std::string(line.substr(0, blank))] =
+          std::string(line.substr(blank + 1));
+    }
+  }
+  return inputs;
+}
+
+// Names the inputs that differ, in the user's words.
+std::string CompareInputs(absl::string_view before, absl::string_view now) {
+  std::map<std::string, std::string> old_inputs = ReadInputs(before);
+  std::map<std::string, std::string> new_inputs = ReadInputs(now);
+  if (old_inputs["op"] != new_inputs["op"]) {
+    return "the instruction changed";
+  }
+  if (old_inputs["input0"] != new_inputs["input0"]) {
+    return "the step before it changed";
+  }
+  std::vector<std::string> changed;
+  for (const auto& [name, digest] : new_inputs) {
+    auto old = old_inputs.find(name);
+    if (old == old_inputs.end()) {
+      changed.push_back(absl::StrCat(name, " is new"));
+    } else if (old->second != digest) {
+      changed.push_back(absl::StrCat(name, " changed"));
+    }
+  }
+  for (const auto& [name, digest] : old_inputs) {
+    if (!new_inputs.contains(name)) {
+      changed.push_back(absl::StrCat(name, " is gone"));
+    }
+  }
+  if (changed.empty()) {
+    return "its result is no longer in the store";
+  }
+  std::string more = changed.size() > 1
+                         ? absl::StrCat(" (and ", changed.size() - 1, " more)")
+                         : "";
+  return absl::StrCat("input changed: ", changed[0], more);
+}
+
+// The place of a word inside an instruction, or the whole instruction.
+SourceRange FindWord(const SourceFile& source, SourceRange range,
+                     absl::string_view word) {
+  absl::string_view text = source.Slice(range);
+  size_t at = word.empty() ? absl::string_view::npos : text.find(word);
+  if (at == absl::string_view::npos) {
+    // The keyword alone marks the instruction better than all its lines.
+    size_t end = std::min(text.find_first_of(" \t\r\n"), text.size());
+    return {range.begin, range.begin + static_cast<uint32_t>(end)};
+  }
+  uint32_t begin = range.begin + static_cast<uint32_t>(at);
+  return {begin, begin + static_cast<uint32_t>(word.size())};
+}
+
+class Planner {
+ public:
+  Planner(ir::BuildGraph graph, const PlanOptions& options, Store* store,
+          const SourceFile& source, Diagnostics& diagnostics)
+      : store_(store), source_(source), diagnostics_(diagnostics) {
+    plan_.graph = std::move(graph);
+    plan_.options = options;
+  }
+
+  absl::StatusOr<Plan> Make() {
+    size_t count = plan_.graph.nodes.size();
+    results_.resize(count);
+    known_.assign(count, false);
+    for (uint32_t index = 0; index < count; ++index) {
+      ir::NodeId id{index};
+      const ir::Node& node = plan_.graph.nodes[id];
+      if (!IsStep(node.op)) {
+        ASSIGN_OR_RETURN(results_[index], BaseResult(node.op, store_));
+        known_[index] = true;
+        continue;
+      }
+      RETURN_IF_ERROR(PlanStep(id, node));
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  absl::Status PlanStep(ir::NodeId id, const ir::Node& node) {
+    Step step;
+    step.node = id;
+    // The position makes two equal instructions of a stage different steps.
+    int& position = positions_[node.stage];
+    step.name = absl::StrCat(plan_.options.definition, "\t", node.stage, "\t",
+                             position++);
+    std::optional<StepRecord> latest;
+    if (store_ != nullptr) {
+      ASSIGN_OR_RETURN(latest, store_->LatestStep(step.name));
+    }
+    if (latest.has_value()) {
+      step.expected_seconds = latest->seconds;
+    }
+    if (CopiesFromContext(plan_.graph, node) &&
+        !ListContext(node, step.listing)) {
+      return absl::OkStatus();
+    }
+    bool inputs_known =
+        std::all_of(node.inputs.begin(), node.inputs.end(),
+                    [this](ir::NodeId input) { return known_[input.index]; });
+    if (!inputs_known) {
+      step.reason = "a step before it runs";
+    } else {
+      RETURN_IF_ERROR(LookUp(node, latest, step));
+    }
+    if (step.state == StepState::kCached) {
+      ASSIGN_OR_RETURN(
+          results_[id.index],
+          ResultAfter(results_[node.inputs[0].index], step.record->layer,
+                      *store_));
+      known_[id.index] = true;
+    }
+    plan_.steps.push_back(std::move(step));
+    return absl::OkStatus();
+  }
+
+  // Finds the sources of a COPY; reports what is missing.
+  bool ListContext(const ir::Node& node, CopyListing& listing) {
+    const auto& copy = std::get<ir::Copy>(node.op);
+    absl::StatusOr<const SourceTree*> tree = Context(node);
+    absl::Status status = tree.status();
+    if (status.ok()) {
+      absl::StatusOr<CopyListing> found = ListSources(copy, *tree);
+      status = found.status();
+      if (found.ok()) {
+        listing = *std::move(found);
+        WarnUnmatched(node, listing);
+        return true;
+      }
+    }
+    std::string word;
+    for (const std::string& written : copy.sources) {
+      if (absl::StrContains(status.message(),
+                            absl::StrCat("\"", CleanPath("/" + written)))) {
+        word = written;
+      }
+    }
+    diagnostics_.Error("missing-source", FindWord(source_, node.source, word),
+                       std::string(status.message()));
+    return false;
+  }
+
+  void WarnUnmatched(const ir::Node& node, const CopyListing& listing) {
+    for (const std::string& pattern : listing.unmatched) {
+      diagnostics_.Warning(
+          "no-match", FindWord(source_, node.source, pattern),
+          absl::StrCat("`", pattern,
+                       "` matches nothing in the build context; nothing is "
+                       "copied for it"));
+    }
+  }
+
+  absl::StatusOr<const SourceTree*> Context(const ir::Node& node) {
+    const auto& files = std::get<ir::LocalFiles>(
+        plan_.graph.nodes[node.inputs.back()].op);
+    auto known = sources_.find(files.name);
+    if (known != sources_.end()) {
+      return &known->second;
+    }
+    auto context = plan_.options.contexts.find(files.name);
+    if (context == plan_.options.contexts.end()) {
+      return absl::NotFoundError(
+          "there is no build context; give a folder to build");
+    }
+    ASSIGN_OR_RETURN(
+        SourceTree tree,
+        OpenContextFolder(context->second.path, context->second.ignore));
+    return &sources_.emplace(files.name, std::move(tree)).first->second;
+  }
+
+  absl::Status LookUp(const ir::Node& node,
+                      const std::optional<StepRecord>& latest, Step& step) {
+    if (store_ == nullptr) {
+      step.reason = "there is no store yet";
+      return absl::OkStatus();
+    }
+    if (plan_.options.no_cache) {
+      step.reason = "--no-cache";
+      return absl::OkStatus();
+    }
+    if (CopiesFromContext(plan_.graph, node)) {
+      ASSIGN_OR_RETURN(auto prefix,
+                       store_->FindStep(PrefixKey(node, results_)));
+      bool read = plan_.options.read_everything;
+      if (!prefix.has_value() && !read) {
+        step.reason = latest.has_value()
+                          ? CompareInputs(latest->inputs,
+                                          StepInputs(node, results_, {}))
+                          : "never built here";
+        return absl::OkStatus();
+      }
+      ASSIGN_OR_RETURN(const SourceTree* tree, Context(node));
+      RETURN_IF_ERROR(FillDigests(step.listing, *tree, store_, true));
+    }
+    step.key = StepKey(node, results_, step.listing, plan_.options);
+    ASSIGN_OR_RETURN(step.record, store_->FindStep(*step.key));
+    if (step.record.has_value()) {
+      step.state = StepState::kCached;
+      return absl::OkStatus();
+    }
+    step.reason =
+        latest.has_value()
+            ? CompareInputs(latest->inputs,
+                            StepInputs(node, results_, step.listing))
+            : "never built here";
+    return absl::OkStatus();
+  }
+
+  Plan plan_;
+  Store* store_;
+  const SourceFile& source_;
+  Diagnostics& diagnostics_;
+  std::vector<NodeResult> results_;
+  std::vector<bool> known_;
+  std::map<std::string, SourceTree> sources_;
+  std::map<std::string, int> positions_;
+};
+
+}  // namespace
+
+bool IsStep(const ir::Op& op) {
+  return std::holds_alternative<ir::Run>(op) ||
+         std::holds_alternative<ir::Copy>(op) ||
+         std::holds_alternative<ir::MakeDir>(op);
+}
+
+bool CopiesFromContext(const ir::BuildGraph& graph, const ir::Node& node) {
+  return std::holds_alternative<ir::Copy>(node.op) && node.inputs.size() > 1 &&
+         std::holds_alternative<ir::LocalFiles>(
+             graph.nodes[node.inputs.back()].op);
+}
+
+absl::StatusOr<NodeResult> BaseResult(const ir::Op& op, Store* store) {
+  NodeResult result;
+  const auto* base = std::get_if<ir::BaseImage>(&op);
+  if (base == nullptr) {
+    return result;
+  }
+  if (store == nullptr || base->image_id.empty()) {
+    // Planned without the base: a name that no real stack has.
+    result.chain = Sha256(base->reference.Full());
+    return result;
+  }
+  ASSIGN_OR_RETURN(Image image, store->GetImage(base->image_id));
+  result.layers = image.layers;
+  if (!image.layers.empty()) {
+    ASSIGN_OR_RETURN(Layer top, store->GetLayer(image.layers.back()));
+    result.chain = top.chain;
+  }
+  return result;
+}
+
+absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
+                                       const std::optional<LayerId>& layer,
+                                       Store& store) {
+  NodeResult result = parent;
+  if (layer.has_value()) {
+    ASSIGN_OR_RETURN(Layer top, store.GetLayer(*layer));
+    result.layers.push_back(top.id);
+    result.chain = top.chain;
+  }
+  return result;
+}
+
+absl::Status FillDigests(CopyListing& listing, const SourceTree& source,
+                         Store* store, bool read) {
+  std::vector<PickedItem*> files;
+  std::vector<FileStamp> stamps;
+  for (PickedItem& picked : listing.items) {
+    if (picked.item.entry.type == ir::EntryType::kFile &&
+        picked.item.entry.digest.empty()) {
+      files.push_back(&picked);
+      stamps.push_back(picked.item.stamp);
+    }
+  }
+  std::vector<std::optional<Digest>> known(files.size());
+  if (store != nullptr) {
+    ASSIGN_OR_RETURN(known, store->FindFileDigests(stamps));
+  }
+  std::string buffer(1 << 20, '\0');
+  for (size_t i = 0; i < files.size(); ++i) {
+    ir::Entry& entry = files[i]->item.entry;
+    if (known[i].has_value()) {
+      entry.digest = *known[i];
+      continue;
+    }
+    if (!read) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(UniqueFd fd, source.open(entry.path));
+    Hasher hasher;
+    while (true) {
+      ASSIGN_OR_RETURN(size_t size,
+                       ReadFull(fd.get(), buffer.data(), buffer.size()));
+      hasher.Update(buffer.data(), size);
+      if (size < buffer.size()) {
+        break;
+      }
+    }
+    entry.digest = hasher.Finish();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Plan> MakePlan(ir::BuildGraph graph, const PlanOptions& options,
+                              Store* store, const SourceFile& source,
+                              Diagnostics& diagnostics) {
+  Planner planner(std::move(graph), options, store, source, diagnostics);
+  return planner.Make();
+}
+
+std::string PrintPlan(const Plan& plan) {
+  std::string out;
+  int number = 0;
+  int cached = 0;
+  double expected = 0;
+  std::string stage;
+  for (const Step& step : plan.steps) {
+    const ir::Node& node = plan.graph.nodes[step.node];
+    if (number == 0 || node.stage != stage) {
+      stage = node.stage;
+      absl::StrAppend(&out, "stage ", stage, "\n");
+    }
+    bool is_cached = step.state == StepState::kCached;
+    cached += is_cached ? 1 : 0;
+    std::string text = EscapeControls(node.text.substr(0, node.text.find('\n')));
+    if (DisplayWidth(text) > 60) {
+      text = absl::StrCat(KeepStart(text, 57), "...");
+    }
+    size_t pad = 62 - std::min<size_t>(62, DisplayWidth(text));
+    absl::StrAppend(&out, absl::StrFormat("%4d  ", ++number), text,
+                    std::string(pad, ' '), is_cached ? "cached" : "run");
+    if (!is_cached) {
+      absl::StrAppend(&out, "     ", step.reason);
+      if (step.expected_seconds.has_value()) {
+        absl::StrAppendFormat(&out, "  ~%.1fs", *step.expected_seconds);
+        expected += *step.expected_seconds;
+      }
+    }
+    out += "\n";
+  }
+  absl::StrAppend(&out, plan.steps.size() - cached, " of ", plan.steps.size(),
+                  " steps run, ", cached, " cached");
+  if (expected > 0) {
+    absl::StrAppendFormat(&out, "; ~%.1fs expected", expected);
+  }
+  out += "\n";
+  return out;
+}
+
+}  // namespace lamina::backend

@@ -1,0 +1,103 @@
+// Graph -> plan: which steps run, which are cached, and why. Reads the store
+// and the build contexts, writes nothing. The dry run prints exactly this.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "backend/copy.h"
+#include "backend/store/store.h"
+#include "base/diagnostic.h"
+#include "ir/graph.h"
+#include "ir/patterns.h"
+
+namespace lamina::backend {
+
+// A folder of the user that LocalFiles names.
+struct LocalContext {
+  std::string path;
+  ir::IgnoreMatcher ignore;
+};
+
+struct PlanOptions {
+  std::map<std::string, LocalContext> contexts;  // By LocalFiles::name.
+  std::string definition;  // Name of the build file: part of step identities.
+  bool no_cache = false;
+  // Seconds since the epoch that every new time stamp gets.
+  std::optional<int64_t> source_date_epoch;
+  // True: every file that a key needs is read now, so that each step is known
+  // to be cached or not. False: a COPY that was never made on this parent is
+  // known to run without looking at its files; the executor reads them once.
+  bool read_everything = false;
+};
+
+enum class StepState { kCached, kRun };
+
+struct Step {
+  ir::NodeId node;
+  StepState state = StepState::kRun;
+  std::string reason;   // In the user's words; empty when cached.
+  std::string name;     // Identity across builds.
+  std::optional<Digest> key;         // None: known when its inputs were made.
+  std::optional<StepRecord> record;  // Of the cached step.
+  std::optional<double> expected_seconds;  // From earlier builds.
+  CopyListing listing;  // COPY from a context: what its sources name.
+};
+
+struct Plan {
+  ir::BuildGraph graph;
+  PlanOptions options;
+  std::vector<Step> steps;  // In the order of execution.
+};
+
+// What a node leaves: a stack of layers.
+struct NodeResult {
+  Digest chain;                 // Names the stack; zeros for the empty one.
+  std::vector<LayerId> layers;  // Bottom to top.
+};
+
+// True for the operations that are steps: Run, Copy, MakeDir.
+bool IsStep(const ir::Op& op);
+
+// Reports what cannot be done (a missing source file, a base without layers)
+// at the place where the user asked for it. The plan is meaningful only if no
+// error was reported. `store` may be null: nothing is cached then.
+absl::StatusOr<Plan> MakePlan(ir::BuildGraph graph, const PlanOptions& options,
+                              Store* store, const SourceFile& source,
+                              Diagnostics& diagnostics);
+
+// For people: one line a step, then totals.
+std::string PrintPlan(const Plan& plan);
+
+// The stack of a Scratch or BaseImage node.
+absl::StatusOr<NodeResult> BaseResult(const ir::Op& op, Store* store);
+
+// The stack after a finished step.
+absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
+                                       const std::optional<LayerId>& layer,
+                                       Store& store);
+
+// The key of a step whose inputs are all made: operation, chains of the inputs,
+// digest of the listing, epoch. Never a time stamp or a path on the host.
+Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
+               const CopyListing& listing, const PlanOptions& options);
+// One line an input of that key, for StepRecord::inputs.
+std::string StepInputs(const ir::Node& node,
+                       const std::vector<NodeResult>& results,
+                       const CopyListing& listing);
+// Known as soon as this COPY ran once on this parent, whatever the files.
+Digest PrefixKey(const ir::Node& node, const std::vector<NodeResult>& results);
+
+// True when the listing comes from a folder of the user.
+bool CopiesFromContext(const ir::BuildGraph& graph, const ir::Node& node);
+
+// Fills in the digests of all files of the listing: from the store's memory of
+// unchanged files, else by reading. Without `read` unknown ones stay empty.
+absl::Status FillDigests(CopyListing& listing, const SourceTree& source,
+                         Store* store, bool read);
+
+}  // namespace lamina::backend

@@ -1,0 +1,131 @@
+// The flags that `build` and `plan` share.
+#pragma once
+
+#include "cli/command.h"
+#include "cli/store_access.h"
+
+namespace lamina::cli {
+
+inline constexpr absl::string_view kNotYet = "lamina does not do this yet";
+
+constexpr Flag RefusedFlag(absl::string_view name, absl::string_view value,
+                       absl::string_view help, absl::string_view reason) {
+  Flag flag;
+  flag.name = name;
+  flag.value = value;
+  flag.help = help;
+  flag.repeatable = true;
+  flag.status = FlagStatus::kRefused;
+  flag.reason = reason;
+  flag.hidden = true;
+  return flag;
+}
+
+constexpr Flag IneffectiveFlag(absl::string_view name, absl::string_view reason) {
+  Flag flag;
+  flag.name = name;
+  flag.help = "accepted for docker's and podman's sake";
+  flag.status = FlagStatus::kAcceptedWithWarning;
+  flag.reason = reason;
+  flag.hidden = true;
+  return flag;
+}
+
+inline constexpr Flag kBuildFlags[] = {
+    {.name = "tag", .short_name = 't', .value = "NAME",
+     .help = "name of the image, [registry/]path[:tag]", .repeatable = true},
+    {.name = "file", .short_name = 'f', .value = "FILE",
+     .help = "the build file; - is standard input"},
+    {.name = "target", .value = "STAGE", .help = "the stage to build"},
+    {.name = "build-arg", .value = "NAME[=VALUE]",
+     .help = "value of an ARG; without = the caller's environment",
+     .repeatable = true},
+    {.name = "label", .value = "NAME=VALUE",
+     .help = "label of the image, wins over LABEL", .repeatable = true},
+    {.name = "build-context", .value = "NAME=DIR",
+     .help = "a named folder for COPY --from", .repeatable = true},
+    {.name = "platform", .value = "OS/ARCH[/VARIANT]",
+     .help = "platform of the image"},
+    {.name = "ignorefile", .value = "FILE",
+     .help = "patterns of files that are no part of the context"},
+    {.name = "output", .short_name = 'o', .value = "SPEC",
+     .help = "PATH.tar, or type=docker|oci|tar|local,dest=PATH[,compression=gzip]",
+     .repeatable = true, .group = "Output"},
+    {.name = "compression", .value = "none|gzip|zstd",
+     .help = "of the layers in the output", .group = "Output"},
+    {.name = "compression-level", .value = "N",
+     .help = "of gzip (1-9) or zstd (1-19)", .group = "Output"},
+    {.name = "iidfile", .value = "FILE", .help = "write the image id there",
+     .group = "Output"},
+    {.name = "metadata-file", .value = "FILE",
+     .help = "write ids and steps as JSON there", .group = "Output"},
+    {.name = "quiet", .short_name = 'q', .help = "print the image id only",
+     .group = "Output"},
+    {.name = "progress", .value = "auto|tty|plain|quiet",
+     .help = "how running steps are shown", .default_value = "auto",
+     .group = "Output"},
+    {.name = "error-format", .value = "human|short|json",
+     .help = "form of the diagnostics", .default_value = "human",
+     .group = "Output"},
+    {.name = "emit", .value = "syntax|graph|plan|config",
+     .help = "print this value and stop", .group = "Output"},
+    {.name = "no-cache", .help = "run every step anew", .group = "Running"},
+    {.name = "network", .value = "default|host|none",
+     .help = "network of RUN steps", .default_value = "default",
+     .group = "Running"},
+    {.name = "allow", .value = "security.insecure",
+     .help = "permit what a build file must not take by itself",
+     .repeatable = true, .group = "Running"},
+    {.name = "add-host", .value = "NAME:IP", .help = "a line of /etc/hosts",
+     .repeatable = true, .group = "Running"},
+    {.name = "hostname", .value = "NAME", .help = "host name of RUN steps",
+     .default_value = "buildkitsandbox", .group = "Running"},
+    {.name = "exit-code-from-step",
+     .help = "end with the exit code of the step that failed",
+     .group = "Running"},
+    {.name = "source-date-epoch", .value = "SECONDS",
+     .help = "time of everything new; also from SOURCE_DATE_EPOCH",
+     .group = "Running"},
+    {.name = "opt", .short_name = 'O', .value = "LEVEL",
+     .help = "0: as written; 1: equal steps are shared",
+     .default_value = "1", .group = "Running"},
+    {.name = "durability", .value = "full|image|none",
+     .help = "what is synced to the disk", .default_value = "full",
+     .group = "Running"},
+    kRootFlag,
+    IneffectiveFlag("rm", "there are no intermediate containers"),
+    IneffectiveFlag("force-rm", "there are no intermediate containers"),
+    IneffectiveFlag("layers", "steps are always cached"),
+    IneffectiveFlag("load", "the image always goes to the local store"),
+    RefusedFlag("secret", "SPEC", "secret for RUN", kNotYet),
+    RefusedFlag("ssh", "SPEC", "ssh agent for RUN", kNotYet),
+    RefusedFlag("push", "", "push the image",
+            "lamina does not speak to registries yet; push the archive with "
+            "`skopeo copy docker-archive:FILE docker://NAME`"),
+    RefusedFlag("pull", "", "pull the bases",
+            "lamina does not speak to registries yet; fetch the base with "
+            "`skopeo copy docker://NAME docker-archive:FILE` and `lamina load "
+            "-i FILE`"),
+    RefusedFlag("cache-from", "SPEC", "cache to read", kNotYet),
+    RefusedFlag("cache-to", "SPEC", "cache to write", kNotYet),
+    RefusedFlag("no-cache-filter", "STAGE", "run these stages anew", kNotYet),
+    RefusedFlag("max-layers", "N", "layers at the most", kNotYet),
+    RefusedFlag("layer-lock", "FILE", "layout of the last release", kNotYet),
+    RefusedFlag("squash", "", "one layer", kNotYet),
+    RefusedFlag("jobs", "N", "steps at once", kNotYet),
+    RefusedFlag("check", "", "lint only", "lamina does not lint yet"),
+    RefusedFlag("sbom", "SPEC", "attestation",
+            "an image that silently lacks a promised attestation is worse "
+            "than an error"),
+    RefusedFlag("provenance", "SPEC", "attestation",
+            "an image that silently lacks a promised attestation is worse "
+            "than an error"),
+    RefusedFlag("memory", "SIZE", "limit of a step", kNotYet),
+    RefusedFlag("ulimit", "SPEC", "limit of a step", kNotYet),
+    RefusedFlag("shm-size", "SIZE", "size of /dev/shm", kNotYet),
+    RefusedFlag("builder", "NAME", "builder instance", "there is no daemon"),
+    RefusedFlag("isolation", "KIND", "kind of sandbox",
+            "chroot is no isolation; lamina always uses name spaces"),
+};
+
+}  // namespace lamina::cli

@@ -1,0 +1,387 @@
+#include "cli/build_flags.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/files.h"
+#include "base/status.h"
+#include "cli/store_access.h"
+#include "ir/image_reference.h"
+
+namespace lamina::cli {
+namespace {
+
+// KEY=VALUE of a flag.
+absl::StatusOr<std::pair<std::string, std::string>> SplitPair(
+    absl::string_view flag, absl::string_view text) {
+  std::pair<absl::string_view, absl::string_view> pair =
+      absl::StrSplit(text, absl::MaxSplits('=', 1));
+  if (pair.first.empty() || !absl::StrContains(text, "=")) {
+    return UsageError(
+        absl::StrCat("--", flag, " takes NAME=VALUE, not `", text, "`"));
+  }
+  return std::make_pair(std::string(pair.first), std::string(pair.second));
+}
+
+absl::StatusOr<backend::Compression> ParseCompression(absl::string_view text) {
+  for (backend::Compression compression :
+       {backend::Compression::kNone, backend::Compression::kGzip,
+        backend::Compression::kZstd}) {
+    if (text == backend::CompressionName(compression)) {
+      return compression;
+    }
+  }
+  if (text == "uncompressed") {
+    return backend::Compression::kNone;
+  }
+  return UsageError(absl::StrCat("compression `", text,
+                                 "` is none of none, gzip, zstd"));
+}
+
+// A path alone: an image archive by its ending, else a folder (docker's
+// meaning).
+absl::Status UsePath(const std::string& path, OutputSpec& output) {
+  output.options.dest = path;
+  output.options.type = "local";
+  for (absl::string_view ending : {".tar", ".tar.gz", ".tgz", ".tar.zst"}) {
+    if (absl::EndsWith(path, ending)) {
+      output.options.type = "docker";
+    }
+  }
+  if (path == "-") {
+    output.options.type = "tar";
+  }
+  if (absl::EndsWith(path, "gz")) {
+    output.options.layers.compression = backend::Compression::kGzip;
+  } else if (absl::EndsWith(path, ".zst")) {
+    output.options.layers.compression = backend::Compression::kZstd;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetOutputField(const std::string& key, const std::string& value,
+                            OutputSpec& output) {
+  if (key == "type") {
+    output.options.type = value;
+  } else if (key == "dest") {
+    output.options.dest = value;
+  } else if (key == "compression") {
+    ASSIGN_OR_RETURN(output.options.layers.compression,
+                     ParseCompression(value));
+  } else if (key == "compression-level") {
+    if (!absl::SimpleAtoi(value, &output.options.layers.compression_level)) {
+      return UsageError(
+          absl::StrCat("compression-level `", value, "` is no number"));
+    }
+  } else if (key == "name") {
+    ASSIGN_OR_RETURN(ir::ImageReference name,
+                     ir::ImageReference::Parse(value));
+    output.options.names.push_back(std::move(name));
+  } else {
+    return UsageError(absl::StrCat(
+        "-o does not know `", key,
+        "`; its fields are type, dest, name, compression, compression-level"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<OutputSpec> ParseOutput(
+    absl::string_view text, const backend::LayerWriterOptions& layers) {
+  OutputSpec output;
+  output.options.layers = layers;
+  if (!absl::StrContains(text, "=")) {
+    RETURN_IF_ERROR(UsePath(std::string(text), output));
+  } else {
+    ASSIGN_OR_RETURN(auto fields, ParseFields(text));
+    for (const auto& [key, value] : fields) {
+      RETURN_IF_ERROR(SetOutputField(key, value, output));
+    }
+  }
+  if (output.options.type == "image") {
+    return output;  // The store, which every build writes to.
+  }
+  output.format = backend::FindFormat(output.options.type);
+  if (output.format == nullptr) {
+    std::string known;
+    for (const backend::Format* format : backend::AllFormats()) {
+      absl::StrAppend(&known, known.empty() ? "" : ", ", format->name);
+    }
+    return UsageError(absl::StrCat("output type `", output.options.type,
+                                   "` is none of ", known));
+  }
+  if (output.options.dest.empty()) {
+    output.options.dest = "-";
+  }
+  if (output.options.dest == "-" && isatty(STDOUT_FILENO)) {
+    return UsageError("an archive is not written to a terminal; redirect the "
+                      "output or name a file with dest=");
+  }
+  return output;
+}
+
+absl::StatusOr<ir::IgnoreMatcher> ReadIgnoreFile(const std::string& path) {
+  ASSIGN_OR_RETURN(std::string text, ReadFile(path, 16 << 20));
+  absl::StatusOr<ir::IgnoreMatcher> matcher =
+      ir::IgnoreMatcher::ParseFile(text);
+  if (!matcher.ok()) {
+    return UserError(absl::StrCat(path, ": ", matcher.status().message()));
+  }
+  return matcher;
+}
+
+// The file named, <build file>.dockerignore, or the context's own.
+absl::StatusOr<ir::IgnoreMatcher> FindIgnores(const std::string& named,
+                                              const std::string& build_file,
+                                              const std::string& folder) {
+  if (!named.empty()) {
+    return ReadIgnoreFile(named);
+  }
+  for (const std::string& path :
+       {absl::StrCat(build_file, ".dockerignore"),
+        JoinPath(folder, ".containerignore"),
+        JoinPath(folder, ".dockerignore")}) {
+    if (FileExists(path)) {
+      return ReadIgnoreFile(path);
+    }
+  }
+  return ir::IgnoreMatcher();
+}
+
+absl::StatusOr<SourceFile> ReadBuildFile(const std::string& named,
+                                         const std::string& folder,
+                                         std::string* path) {
+  if (named == "-") {
+    ASSIGN_OR_RETURN(std::string text, ReadAll(STDIN_FILENO, 64 << 20));
+    *path = JoinPath(folder, "Dockerfile");
+    return SourceFile("<stdin>", std::move(text));
+  }
+  std::string name = named;
+  if (named.empty()) {
+    name = JoinPath(folder, "Dockerfile");
+    if (!FileExists(name) && FileExists(JoinPath(folder, "dockerfile"))) {
+      name = JoinPath(folder, "dockerfile");
+    }
+    if (!FileExists(name)) {
+      return UserError(absl::StrCat(
+          "there is no Dockerfile in ", folder,
+          "; name the build file with -f, or the folder it is in"));
+    }
+  }
+  absl::StatusOr<std::string> text = ReadFile(name, 64 << 20);
+  if (!text.ok()) {
+    return UserError(text.status().message());
+  }
+  *path = name;
+  // The folder of the user's own prompt needs no naming.
+  std::string shown = absl::StartsWith(name, "./") ? name.substr(2) : name;
+  return SourceFile(std::move(shown), *std::move(text));
+}
+
+absl::Status ReadContext(const Invocation& invocation,
+                         const std::string& build_file, BuildInput& input) {
+  const std::string& folder = invocation.words()[0];
+  backend::LocalContext context;
+  context.path = folder;
+  ASSIGN_OR_RETURN(
+      context.ignore,
+      FindIgnores(invocation.Get("ignorefile"), build_file, folder));
+  input.plan.contexts[""] = std::move(context);
+  for (const std::string& text : invocation.GetAll("build-context")) {
+    ASSIGN_OR_RETURN(auto pair, SplitPair("build-context", text));
+    if (absl::StrContains(pair.second, "://")) {
+      return UsageError(absl::StrCat(
+          "--build-context ", pair.first,
+          ": only folders can be named contexts yet, not `", pair.second, "`"));
+    }
+    backend::LocalContext named;
+    named.path = pair.second;
+    ASSIGN_OR_RETURN(named.ignore,
+                     FindIgnores("", "\x01", named.path));
+    input.plan.contexts[pair.first] = std::move(named);
+    input.frontend.named_contexts.insert(pair.first);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadFrontendOptions(const Invocation& invocation,
+                                 frontend::BuildOptions& options) {
+  options.target = invocation.Get("target");
+  options.platform = invocation.Get("platform");
+  for (const std::string& text : invocation.GetAll("build-arg")) {
+    if (absl::StrContains(text, "=")) {
+      ASSIGN_OR_RETURN(auto pair, SplitPair("build-arg", text));
+      options.build_args.insert_or_assign(pair.first, pair.second);
+    } else if (const char* value = getenv(text.c_str())) {
+      options.build_args.insert_or_assign(text, value);
+    }
+  }
+  for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",
+                           "NO_PROXY", "ALL_PROXY", "http_proxy",
+                           "https_proxy", "ftp_proxy", "no_proxy",
+                           "all_proxy"}) {
+    const char* value = getenv(name);
+    if (value != nullptr && *value != '\0') {
+      options.build_args.try_emplace(name, value);
+    }
+  }
+  for (const std::string& text : invocation.GetAll("label")) {
+    ASSIGN_OR_RETURN(auto pair, SplitPair("label", text));
+    options.labels.insert_or_assign(pair.first, pair.second);
+  }
+  std::string network = invocation.Get("network");
+  if (network == "none") {
+    options.network = ir::NetworkMode::kNone;
+  } else if (network == "host") {
+    options.network = ir::NetworkMode::kHost;
+  } else if (network != "default") {
+    return UsageError(absl::StrCat("invalid network mode \"", network,
+                                   "\"; it is default, host or none"));
+  }
+  for (const std::string& right : invocation.GetAll("allow")) {
+    if (right != "security.insecure" && right != "network.host") {
+      return UsageError(absl::StrCat("--allow knows security.insecure and "
+                                     "network.host, not `", right, "`"));
+    }
+    options.allowed.insert(right);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadTime(const Invocation& invocation,
+                      const frontend::BuildOptions& frontend,
+                      backend::PlanOptions& plan) {
+  std::string text = invocation.Get("source-date-epoch");
+  auto argument = frontend.build_args.find("SOURCE_DATE_EPOCH");
+  if (text.empty() && argument != frontend.build_args.end()) {
+    text = argument->second;
+  }
+  const char* environment = getenv("SOURCE_DATE_EPOCH");
+  if (text.empty() && environment != nullptr) {
+    text = environment;
+  }
+  if (text.empty()) {
+    return absl::OkStatus();
+  }
+  int64_t seconds = 0;
+  if (!absl::SimpleAtoi(text, &seconds) || seconds < 0) {
+    return UsageError(absl::StrCat("invalid SOURCE_DATE_EPOCH: ", text,
+                                   "; it is a number of seconds"));
+  }
+  plan.source_date_epoch = seconds;
+  return absl::OkStatus();
+}
+
+absl::Status ReadOutputs(const Invocation& invocation, BuildInput& input) {
+  for (const std::string& text : invocation.GetAll("tag")) {
+    absl::StatusOr<ir::ImageReference> tag = ir::ImageReference::Parse(text);
+    if (!tag.ok()) {
+      return UsageError(absl::StrCat("-t ", text, ": ",
+                                     tag.status().message()));
+    }
+    input.tags.push_back(*std::move(tag));
+  }
+  if (invocation.Has("compression")) {
+    ASSIGN_OR_RETURN(input.layers.compression,
+                     ParseCompression(invocation.Get("compression")));
+  }
+  if (invocation.Has("compression-level")) {
+    ASSIGN_OR_RETURN(int64_t level, invocation.GetInt("compression-level"));
+    input.layers.compression_level = static_cast<int>(level);
+  }
+  input.layers.threads = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  for (const std::string& text : invocation.GetAll("output")) {
+    ASSIGN_OR_RETURN(OutputSpec output, ParseOutput(text, input.layers));
+    if (output.format != nullptr) {
+      // One form of a layer is enough: the one that is asked for.
+      input.layers = output.options.layers;
+      input.outputs.push_back(std::move(output));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFields(
+    absl::string_view text) {
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::string field;
+  bool quoted = false;
+  auto finish = [&] {
+    size_t equals = field.find('=');
+    fields.emplace_back(field.substr(0, equals),
+                        equals == std::string::npos ? ""
+                                                    : field.substr(equals + 1));
+    field.clear();
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' && quoted && i + 1 < text.size() &&
+        text[i + 1] == '"') {
+      field.push_back('"');
+      ++i;
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    } else if (text[i] == ',' && !quoted) {
+      finish();
+    } else {
+      field.push_back(text[i]);
+    }
+  }
+  if (quoted) {
+    return UsageError(absl::StrCat("a quote is not closed in `", text, "`"));
+  }
+  finish();
+  return fields;
+}
+
+absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
+  BuildInput input;
+  const std::string& folder = invocation.words()[0];
+  if (folder == "-" || absl::StrContains(folder, "://") ||
+      absl::StartsWith(folder, "git@")) {
+    return UsageError(
+        "the build context must be a folder; archives, URLs and git "
+        "repositories cannot be contexts yet");
+  }
+  struct stat info;
+  if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return UsageError(
+        absl::StrCat("the build context `", folder, "` is no folder"));
+  }
+  std::string level = invocation.Get("opt");
+  if (level != "0" && level != "1") {
+    return UsageError(absl::StrCat("-O", level,
+                                   " is not known; there are -O0 and -O1"));
+  }
+  std::string build_file;
+  ASSIGN_OR_RETURN(input.source, ReadBuildFile(invocation.Get("file"), folder,
+                                               &build_file));
+  RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
+  RETURN_IF_ERROR(ReadContext(invocation, build_file, input));
+  RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
+  RETURN_IF_ERROR(ReadOutputs(invocation, input));
+  input.plan.definition = input.source.name();
+  input.plan.no_cache = invocation.GetBool("no-cache");
+  std::string format = invocation.Get("error-format");
+  if (format == "json") {
+    input.render.format = ErrorFormat::kJson;
+  } else if (format == "short") {
+    input.render.format = ErrorFormat::kShort;
+  } else if (format != "human") {
+    return UsageError(absl::StrCat("--error-format is human, short or json, "
+                                   "not `", format, "`"));
+  }
+  const char* no_colour = getenv("NO_COLOR");
+  input.render.colour = isatty(STDERR_FILENO) &&
+                        (no_colour == nullptr || *no_colour == '\0');
+  return input;
+}
+
+}  // namespace lamina::cli

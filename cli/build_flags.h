@@ -1,0 +1,43 @@
+// What the flags of `build` and `plan` mean together.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "backend/formats/formats.h"
+#include "backend/plan.h"
+#include "base/diagnostic.h"
+#include "base/source.h"
+#include "cli/command.h"
+#include "frontend/lower.h"
+
+namespace lamina::cli {
+
+// One -o: a format and where it goes.
+struct OutputSpec {
+  const backend::Format* format = nullptr;
+  backend::ExportOptions options;
+};
+
+// Everything the command line and the files it names say, before any of it is
+// understood.
+struct BuildInput {
+  SourceFile source;
+  frontend::BuildOptions frontend;
+  backend::PlanOptions plan;
+  std::vector<ir::ImageReference> tags;
+  std::vector<OutputSpec> outputs;
+  backend::LayerWriterOptions layers;
+  RenderOptions render;
+};
+
+// Reads the build file and the ignore files; touches nothing else.
+absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation);
+
+// "a=1,b=2" with RFC 4180 quoting; a field without `=` has an empty value.
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFields(
+    absl::string_view text);
+
+}  // namespace lamina::cli

@@ -1,0 +1,230 @@
+// lamina build: from a Dockerfile to an image.
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "backend/executor.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "cli/build_flag_table.h"
+#include "cli/build_flags.h"
+#include "cli/command.h"
+#include "cli/compile.h"
+#include "cli/progress.h"
+#include "cli/store_access.h"
+
+namespace lamina::cli {
+namespace {
+
+std::atomic<int> g_cancel = 0;
+
+// The first signal stops the step and cleans up, the second one ends at once.
+void OnSignal(int signal) {
+  if (g_cancel.exchange(signal) != 0) {
+    _exit(128 + signal);
+  }
+}
+
+absl::StatusOr<backend::Durability> ReadDurability(
+    const Invocation& invocation) {
+  std::string text = invocation.Get("durability");
+  if (text == "full") {
+    return backend::Durability::kFull;
+  }
+  if (text == "image") {
+    return backend::Durability::kImage;
+  }
+  if (text == "none") {
+    return backend::Durability::kNone;
+  }
+  return UsageError(absl::StrCat("--durability is full, image or none, not `",
+                                 text, "`"));
+}
+
+absl::StatusOr<backend::ExecuteOptions> ReadExecuteOptions(
+    const Invocation& invocation, const BuildInput& input) {
+  backend::ExecuteOptions options;
+  options.layers = input.layers;
+  options.tags = input.tags;
+  options.now = time(nullptr);
+  options.hostname = invocation.Get("hostname");
+  auto named = input.frontend.build_args.find("BUILDKIT_SANDBOX_HOSTNAME");
+  if (named != input.frontend.build_args.end()) {
+    options.hostname = named->second;
+  }
+  for (const std::string& text : invocation.GetAll("add-host")) {
+    std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+    if (parts.size() != 2 || parts[0].empty() || parts[1].empty()) {
+      return UsageError(
+          absl::StrCat("--add-host takes NAME:IP, not `", text, "`"));
+    }
+    options.extra_hosts.emplace_back(parts[0], parts[1]);
+  }
+  options.cancel = &g_cancel;
+  return options;
+}
+
+// The failed step as a diagnostic at its line, with the end of its output.
+void ReportFailure(const backend::StepFailure& failure,
+                   const backend::Plan& plan, const BuildInput& input) {
+  const ir::Node& node = plan.graph.nodes[failure.node];
+  absl::string_view text = input.source.Slice(node.source);
+  auto keyword = static_cast<uint32_t>(text.find_first_of(" \t\r\n"));
+  SourceRange range = {node.source.begin, node.source.begin + keyword};
+  if (keyword > text.size()) {
+    range = node.source;
+  }
+  std::string how =
+      failure.result.signal != 0
+          ? absl::StrCat("was ended by signal ", failure.result.signal)
+          : absl::StrCat("failed with exit code ", failure.result.exit_code);
+  Diagnostics diagnostics;
+  diagnostics.Error("step-failed", range,
+                    absl::StrCat(text.substr(0, range.end - range.begin), " ",
+                                 how));
+  std::string out = Render(diagnostics, input.source, input.render);
+  if (input.render.format == ErrorFormat::kHuman) {
+    for (absl::string_view line :
+         absl::StrSplit(failure.last_output, '\n')) {
+      if (!failure.last_output.empty()) {
+        absl::StrAppend(&out, "  | ", EscapeControls(line), "\n");
+      }
+    }
+    absl::StrAppend(&out, "note: ", failure.step_number - 1,
+                    " earlier steps stay cached\n");
+  }
+  fwrite(out.data(), 1, out.size(), stderr);
+}
+
+int FailureCode(const Invocation& invocation,
+                const backend::StepFailure& failure) {
+  if (g_cancel != 0) {
+    return 128 + g_cancel;
+  }
+  return invocation.GetBool("exit-code-from-step") ? failure.result.exit_code
+                                                   : 1;
+}
+
+std::string Metadata(const backend::BuildResult& result,
+                     const BuildInput& input) {
+  Json json = Json::Object();
+  json.Set("containerimage.config.digest", result.image->id.ToString());
+  std::string names;
+  for (const ir::ImageReference& tag : input.tags) {
+    absl::StrAppend(&names, names.empty() ? "" : ",", tag.Full());
+  }
+  json.Set("image.name", names);
+  json.Set("lamina.steps_run", int64_t{result.steps_run});
+  json.Set("lamina.steps_cached", int64_t{result.steps_cached});
+  return absl::StrCat(PrintJson(json), "\n");
+}
+
+absl::Status WriteOutputs(const Invocation& invocation,
+                          const BuildInput& input,
+                          const backend::BuildResult& result,
+                          backend::Store& store) {
+  for (const OutputSpec& output : input.outputs) {
+    backend::ExportImage image = {*result.image, input.tags};
+    image.names.insert(image.names.end(), output.options.names.begin(),
+                       output.options.names.end());
+    absl::Status status =
+        output.format->write({image}, store, output.options);
+    if (!status.ok()) {
+      return Annotate(status,
+                      absl::StrCat("while writing ", output.options.dest));
+    }
+  }
+  if (invocation.Has("iidfile")) {
+    RETURN_IF_ERROR(ReplaceFile(invocation.Get("iidfile"),
+                                result.image->id.ToString(), 0644, false));
+  }
+  if (invocation.Has("metadata-file")) {
+    RETURN_IF_ERROR(ReplaceFile(invocation.Get("metadata-file"),
+                                Metadata(result, input), 0644, false));
+  }
+  return absl::OkStatus();
+}
+
+std::string Summary(const backend::BuildResult& result) {
+  int total = result.steps_run + result.steps_cached;
+  if (total == 0) {
+    return "the build file has no step to run\n";
+  }
+  if (result.steps_run == 0) {
+    return absl::StrCat("nothing to run: all ", total, " steps are cached\n");
+  }
+  return absl::StrCat("ran ", result.steps_run, " of ", total, " steps, ",
+                      result.steps_cached, " cached\n");
+}
+
+absl::StatusOr<int> RunBuild(const Invocation& invocation) {
+  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation));
+  ASSIGN_OR_RETURN(backend::ExecuteOptions options,
+                   ReadExecuteOptions(invocation, input));
+  ASSIGN_OR_RETURN(ProgressMode mode,
+                   ParseProgressMode(invocation.Get("progress")));
+  ASSIGN_OR_RETURN(backend::Durability durability,
+                   ReadDurability(invocation));
+  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
+                   OpenStore(invocation, durability));
+  ASSIGN_OR_RETURN(Compiled compiled,
+                   Compile(input, invocation.Get("emit"),
+                           invocation.Get("opt") != "0", store.get()));
+  if (!compiled.plan.has_value()) {
+    return compiled.emitted ? 0 : 1;
+  }
+  // From here on nothing is decided, only carried out.
+  signal(SIGINT, OnSignal);
+  signal(SIGTERM, OnSignal);
+  bool quiet = invocation.GetBool("quiet");
+  Progress progress(quiet ? ProgressMode::kQuiet : mode);
+  std::unique_ptr<runtime::Sandbox> sandbox = runtime::MakeKernelSandbox();
+  absl::StatusOr<backend::BuildResult> result = backend::Execute(
+      *compiled.plan, *store, *sandbox, options,
+      [&](const backend::BuildEvent& event) { progress.Handle(event); });
+  progress.Finish();
+  RETURN_IF_ERROR(result.status());
+  if (result->failure.has_value()) {
+    ReportFailure(*result->failure, *compiled.plan, input);
+    return FailureCode(invocation, *result->failure);
+  }
+  RETURN_IF_ERROR(WriteOutputs(invocation, input, *result, *store));
+  if (!quiet && mode != ProgressMode::kQuiet) {
+    fputs(Summary(*result).c_str(), stderr);
+  }
+  bool stdout_taken = false;
+  for (const OutputSpec& output : input.outputs) {
+    stdout_taken = stdout_taken || output.options.dest == "-";
+  }
+  if (!stdout_taken) {
+    RETURN_IF_ERROR(
+        PrintResult(absl::StrCat(result->image->id.ToString(), "\n")));
+  }
+  return 0;
+}
+
+}  // namespace
+
+extern const Command kBuild = {
+    .name = "build",
+    .group = "Building",
+    .summary = "build an image from a Dockerfile",
+    .usage = "[FLAGS] PATH",
+    .flags = kBuildFlags,
+    .min_words = 1,
+    .max_words = 1,
+    .description =
+        "The image goes to the local store and, with -o, to an archive too; "
+        "its id is printed on standard output.",
+    .examples = "lamina build -t app:1 .\n"
+                "lamina build -t app:1 -o app.tar --target release .\n"
+                "lamina build -f - . < Dockerfile",
+    .run = RunBuild,
+};
+
+}  // namespace lamina::cli

@@ -1,0 +1,25 @@
+// The stages up to the plan, as build and plan run them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "backend/plan.h"
+#include "backend/store/store.h"
+#include "cli/build_flags.h"
+
+namespace lamina::cli {
+
+// Text -> syntax -> graph -> plan. Prints the diagnostics on stderr; without a
+// plan the user's text has errors. `emit` names a value to print instead.
+struct Compiled {
+  std::optional<backend::Plan> plan;
+  bool emitted = false;  // --emit printed what was asked for.
+};
+
+absl::StatusOr<Compiled> Compile(const BuildInput& input,
+                                 const std::string& emit, bool optimise,
+                                 backend::Store* store);
+
+}  // namespace lamina::cli
