@@ -16,7 +16,9 @@ namespace lamina::backend {
 
 struct ExportOptions {
   std::string type;  // A name of formats.def.
-  std::string dest;  // Path; "-" is stdout.
+  std::string dest;  // Path; "-" is stdout. A path that ends in .tar.gz, .tgz
+                     // or .tar.zst is compressed as a whole.
+  bool tar = true;   // False, for "oci": `dest` becomes a folder.
   LayerWriterOptions layers;
   // Added to the image's own tags in this output only.
   std::vector<ir::ImageReference> names;
@@ -30,7 +32,7 @@ struct ExportImage {
 
 // One output format, a row of formats.def.
 struct Format {
-  absl::string_view name;     // "docker", "oci", "tar", "local".
+  absl::string_view name;  // "docker", "oci", "tar", "local".
   absl::string_view summary;
   absl::Status (*write)(const std::vector<ExportImage>& images, Store& store,
                         const ExportOptions& options);
