@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "frontend/dockerfile/arguments.h"
 #include "frontend/dockerfile/flags.h"
+#include "frontend/dockerfile/heredoc.h"
 
 namespace lamina::frontend {
 namespace {
@@ -17,33 +18,6 @@ namespace {
 using grammar::Heredoc;
 using grammar::Statement;
 using grammar::Word;
-
-// The delimiter of a word such as `<<-"EOF"`, without its quotes; nothing if
-// the word is no heredoc (dockerfile.md 5, "Detection").
-std::optional<std::string> HeredocName(absl::string_view word) {
-  while (!word.empty() && absl::ascii_isdigit(word[0])) {
-    word.remove_prefix(1);
-  }
-  if (!absl::ConsumePrefix(&word, "<<")) {
-    return std::nullopt;
-  }
-  absl::ConsumePrefix(&word, "-");
-  std::string name;
-  char quote = 0;
-  for (size_t i = 0; i < word.size(); ++i) {
-    char c = word[i];
-    if (quote != 0 ? c == quote : c == '\'' || c == '"') {
-      quote = quote != 0 ? 0 : c;
-    } else if (c == '\\' && quote != '\'' && i + 1 < word.size()) {
-      name += word[++i];
-    } else if (c == '<') {
-      return std::nullopt;
-    } else {
-      name += c;
-    }
-  }
-  return quote != 0 || name.empty() ? std::nullopt : std::optional(name);
-}
 
 // The body belonging to the word `<<name`. The last one of that name counts.
 Heredoc FindHeredoc(const Statement& statement, const Word& word,
@@ -55,15 +29,7 @@ Heredoc FindHeredoc(const Statement& statement, const Word& word,
     }
   }
   if (found.strip_tabs) {
-    std::string body;
-    bool line_start = true;
-    for (char c : found.body) {
-      if (c != '\t' || !line_start) {
-        body += c;
-        line_start = c == '\n';
-      }
-    }
-    found.body = std::move(body);
+    found.body = StripTabs(found.body);
   }
   return found;
 }
