@@ -52,8 +52,8 @@ struct ImageConfig {
   std::vector<std::string> on_build;
   std::vector<std::string> shell;
 
-  // The value of an ENV name, or null.
-  const std::string* FindEnv(absl::string_view name) const;
+  // The value of an ENV name, if it has one.
+  std::optional<std::string> FindEnv(absl::string_view name) const;
   // A known name keeps its place, a new one is appended.
   void SetEnv(absl::string_view name, absl::string_view value);
 
@@ -82,6 +82,11 @@ struct ImageDocument {
 // empty_layer equal the number of diff ids.
 std::string PrintImageDocument(const ImageDocument& document);
 Json ImageConfigJson(const ImageConfig& config);  // The "config" member.
+
+// The configuration alone, in the form of a document without "created",
+// "history" and "rootfs".
+std::string PrintImageConfig(const ImageConfig& config);
+absl::StatusOr<ImageConfig> ParseImageConfig(absl::string_view json);
 
 // Reads what docker, buildah, podman and we write; unknown fields are ignored.
 // Repairs history that does not match the diff ids (image-config.md 3).

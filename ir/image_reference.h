@@ -12,10 +12,10 @@
 namespace lamina::ir {
 
 struct ImageReference {
-  std::string domain;      // "docker.io" when none was given.
-  std::string path;        // "library/debian" for "debian".
-  std::string tag;         // "latest" when neither tag nor digest was given.
-  std::string digest;      // "sha256:..." or empty.
+  std::string domain;  // "docker.io" when none was given.
+  std::string path;    // "library/debian" for "debian".
+  std::string tag;     // "latest" when neither tag nor digest was given.
+  std::string digest;  // "sha256:..." or empty.
 
   // docker.io/library/debian:12
   std::string Full() const;

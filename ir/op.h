@@ -44,14 +44,14 @@ struct Mount {
   std::string source;  // Path in the input; of a secret: unused.
   std::optional<uint32_t> input;
   bool read_only = true;
-  std::string id;      // cache, secret, ssh.
+  std::string id;  // cache, secret, ssh.
   Sharing sharing = Sharing::kShared;
   bool required = false;
-  int64_t size = 0;    // tmpfs, bytes; 0 is no limit.
+  int64_t size = 0;  // tmpfs, bytes; 0 is no limit.
   uint32_t mode = 0;
   uint32_t uid = 0;
   uint32_t gid = 0;
-  std::string env;     // secret: name of the variable.
+  std::string env;  // secret: name of the variable.
 
   friend bool operator==(const Mount&, const Mount&) = default;
 };
@@ -90,7 +90,7 @@ struct InlineFile {
 
 // Owner and mode that a COPY or ADD asks for.
 struct Ownership {
-  std::string user;   // Name or number; empty: as the source has it.
+  std::string user;  // Name or number; empty: as the source has it.
   std::string group;
   bool given = false;
 
@@ -104,7 +104,7 @@ struct Copy {
   std::vector<InlineFile> files;
   std::string destination;  // Absolute; a trailing slash means a folder.
   Ownership owner;
-  std::string chmod;        // Octal or symbolic; empty: as the source has it.
+  std::string chmod;  // Octal or symbolic; empty: as the source has it.
   bool preserve_owner = false;  // --from: owners of the source tree.
   bool unpack = false;          // ADD: local archives are unpacked.
   bool parents = false;         // --parents

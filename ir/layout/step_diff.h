@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/digest.h"
 
 namespace lamina::ir {
@@ -29,17 +30,17 @@ enum class EntryType : char {
 struct Entry {
   std::string path;
   EntryType type = EntryType::kFile;
-  uint32_t mode = 0;     // 07777 only.
+  uint32_t mode = 0;  // 07777 only.
   uint32_t uid = 0;
   uint32_t gid = 0;
-  int64_t mtime = 0;     // Whole seconds since the epoch, floored.
-  uint64_t size = 0;     // Files only, bytes.
-  std::string link;      // Symlink: the target as written. Hard link: the path
-                         // in this layer that has the bytes.
-  uint32_t major = 0;    // Devices only.
+  int64_t mtime = 0;   // Whole seconds since the epoch, floored.
+  uint64_t size = 0;   // Files only, bytes.
+  std::string link;    // Symlink: the target as written. Hard link: the path
+                       // in this layer that has the bytes.
+  uint32_t major = 0;  // Devices only.
   uint32_t minor = 0;
   std::map<std::string, std::string> xattrs;  // Only those a layer keeps.
-  Digest digest;         // SHA-256 of a file's bytes; none while unknown.
+  Digest digest;  // SHA-256 of a file's bytes; none while unknown.
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };
@@ -51,11 +52,21 @@ struct StepDiff {
   std::vector<Entry> entries;
 };
 
+// Orders paths as a layer does: bytewise, with `/` as the lowest byte, so that
+// a folder and all that is below it are neighbours.
+struct PathLess {
+  using is_transparent = void;
+  bool operator()(absl::string_view a, absl::string_view b) const;
+};
+
 // True when `a` stands before `b` in a layer.
 bool EntryBefore(const Entry& a, const Entry& b);
 void SortEntries(StepDiff& diff);
 
-// One line an entry, stable; ParseStepDiff reads it back.
+// One line an entry, stable; ParseStepDiff reads it back. Fields are separated
+// by tabs: type, path, mode (octal), uid, gid, mtime, size, link, major, minor,
+// digest in hex or `-`, then one `name=value` per xattr. Control characters,
+// `\` and `=` in texts are written as `\` and two hex digits.
 std::string PrintStepDiff(const StepDiff& diff);
 absl::StatusOr<StepDiff> ParseStepDiff(absl::string_view text);
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,7 +16,8 @@ namespace lamina::ir {
 class Tree {
  public:
   // An entry and the number of the layer (0 is the bottom) it came from. A
-  // hard link is a file entry here whose `link` names the path with the bytes.
+  // hard link is a file entry here whose `link` names the path with the bytes;
+  // when that path goes, the first of its other names takes its part.
   struct Item {
     Entry entry;
     uint32_t layer = 0;
@@ -42,12 +43,22 @@ class Tree {
   std::vector<const Item*> Children(const std::string& folder) const;
 
   uint32_t layer_count() const { return layers_; }
-  // All paths in byte order.
-  const std::map<std::string, Item>& items() const { return items_; }
+  // All paths in the order of the layer tar (PathLess).
+  using Items = std::map<std::string, Item, PathLess>;
+  const Items& items() const { return items_; }
 
  private:
-  void Remove(const std::string& path, bool keep_self, uint32_t below_layer);
-  std::map<std::string, Item> items_;
+  void Delete(const StepDiff& diff);
+  void Add(const Entry& entry);
+  bool FillHardLink(Entry& entry);
+  std::string Place(const std::string& path) const;
+  void MakeParents(const std::string& path);
+  void Erase(const std::string& path, bool keep_self);
+  void Unlink(const Entry& entry);
+
+  Items items_;
+  // The other names of a file, by the path that has the bytes.
+  std::map<std::string, std::set<std::string>> names_;
   uint32_t layers_ = 0;
 };
 
