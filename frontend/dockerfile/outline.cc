@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
 #include "frontend/dockerfile/mount.h"

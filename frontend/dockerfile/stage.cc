@@ -106,7 +106,7 @@ void Stage::FinishBase() {
   if (!absl::StartsWith(working_dir, "/")) {
     working_dir = CleanPath(absl::StrCat("/", working_dir));
   }
-  if (state_.config.FindEnv("PATH") == nullptr) {
+  if (!state_.config.FindEnv("PATH").has_value()) {
     state_.config.SetEnv("PATH", ir::kDefaultPath);
     state_.variables.Set("PATH", ir::kDefaultPath);
   }
