@@ -3,7 +3,7 @@
 #include <fcntl.h>
 
 #include <map>
-#include <utility>
+#include <string>
 
 #include "backend/formats/formats.h"
 #include "base/status.h"
@@ -30,9 +30,8 @@ void MergedTree::ListEntries() {
   if (const ir::Tree::Item* root = tree_.Find("")) {
     entries_.push_back(root->entry);
   }
-  // An inode is a layer and the name that has its bytes there, even when that
-  // name is gone in the merged tree.
-  std::map<std::pair<uint32_t, std::string>, std::string> first_names;
+  // By the name that has the bytes.
+  std::map<std::string, std::string> first_names;
   for (const ir::Tree::Item* item : tree_.Below("")) {
     if (item->entry.path.empty()) {
       continue;
@@ -41,8 +40,7 @@ void MergedTree::ListEntries() {
     if (entry.type == ir::EntryType::kFile) {
       std::string inode = entry.link.empty() ? entry.path : entry.link;
       entry.link.clear();
-      auto [first, is_new] =
-          first_names.try_emplace({item->layer, inode}, entry.path);
+      auto [first, is_new] = first_names.try_emplace(inode, entry.path);
       if (!is_new) {
         entry.type = ir::EntryType::kHardLink;
         entry.link = first->second;
