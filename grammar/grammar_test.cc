@@ -419,6 +419,8 @@ TEST(Word, IsCutIntoParts) {
       {"a$b-c", "a{b}-c"},
       {"$a_1$2b$@", "{a_1}{2}b{@}"},
       {"$\xC3\xA9x y", "{\xC3\xA9x} y"},
+      {"$a\xE2\x80\x94", "{a}\xE2\x80\x94"},
+      {"$\xD9\xA3x", "{\xD9\xA3}x"},
       {"a$ $", "a$ $"},
       {"$%", "$%"},
       {"${a}b", "{a}b"},
