@@ -325,7 +325,7 @@ void OutlineMaker::AddNeeds(StageOutline& stage, const Statement& statement) {
     absl::StatusOr<Origin> origin =
         FindOrigin(outline_.stages, options_, use);
     if (!origin.ok()) {
-      Error("unknown-stage", use.range, std::string(origin.status().message()));
+      Error("bad-source", use.range, std::string(origin.status().message()));
     } else if (origin->kind == Origin::Kind::kStage) {
       stage.needs.push_back(origin->stage);
     }
@@ -423,6 +423,12 @@ std::vector<OriginName> OriginNames(const Statement& statement) {
 absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
                                   const BuildOptions& options,
                                   const OriginName& use) {
+  if (use.may_be_index &&
+      use.name.find_first_of("$'\"\\") != std::string::npos) {
+    return absl::InvalidArgumentError(
+        "variable expansion is not supported for --from, define a new stage "
+        "with FROM using ARG from global scope as a workaround");
+  }
   int64_t index = 0;
   if (use.may_be_index && absl::SimpleAtoi(use.name, &index)) {
     if (index < 0 || static_cast<uint64_t>(index) >= stages.size()) {
