@@ -11,7 +11,7 @@
 // is never too late. So a build right after a checkout profits on its second
 // run from all files but those of the last milliseconds before the first.
 #include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "backend/store/store_impl.h"
 #include "base/status.h"
@@ -30,59 +30,84 @@ bool IsSettled(const FileStamp& stamp, int64_t read_since) {
   return stamp.ctime_ns < read_since - tick;
 }
 
-constexpr absl::string_view kFind =
-    "SELECT size, mtime, ctime, digest FROM file_digests "
-    "WHERE device = ? AND inode = ?";
-
-absl::StatusOr<std::optional<Digest>> ReadDigest(Query& query,
-                                                 const FileStamp& stamp) {
-  ASSIGN_OR_RETURN(bool found, query.Next());
-  if (!found || query.Int(0) != static_cast<int64_t>(stamp.size) ||
-      query.Int(1) != stamp.mtime_ns || query.Int(2) != stamp.ctime_ns) {
-    return std::nullopt;
-  }
-  return query.GetDigest(3);
+// The order of the table, which compares signed.
+using Key = std::pair<int64_t, int64_t>;
+Key KeyOf(const FileStamp& stamp) {
+  return {static_cast<int64_t>(stamp.device),
+          static_cast<int64_t>(stamp.inode)};
 }
+
+constexpr absl::string_view kWalk =
+    "SELECT device, inode, size, mtime, ctime, digest FROM file_digests "
+    "WHERE (device, inode) >= (?, ?) ORDER BY device, inode";
+
+// Walks through the table beside a sorted list of stamps: for the files of one
+// folder tree, whose inodes are neighbours, a step costs less than a look-up.
+class StampWalk {
+ public:
+  explicit StampWalk(Query query) : query_(std::move(query)) {}
+
+  // The digest of `stamp`, which is not before the stamp of the last call.
+  absl::StatusOr<std::optional<Digest>> Find(const FileStamp& stamp) {
+    Key key = KeyOf(stamp);
+    for (int step = std::exchange(first_step_, 0);
+         row_.has_value() && *row_ < key; ++step) {
+      RETURN_IF_ERROR(step < kManySteps ? Step() : Jump(key));
+    }
+    if (row_ != key || query_.Int(2) != static_cast<int64_t>(stamp.size) ||
+        query_.Int(3) != stamp.mtime_ns || query_.Int(4) != stamp.ctime_ns) {
+      return std::nullopt;
+    }
+    return query_.GetDigest(5);
+  }
+
+ private:
+  static constexpr int kManySteps = 8;
+
+  absl::Status Jump(Key key) {
+    query_.Rebind(key.first, key.second);
+    return Step();
+  }
+  absl::Status Step() {
+    ASSIGN_OR_RETURN(bool found, query_.Next());
+    row_ = std::nullopt;
+    if (found) {
+      row_ = {query_.Int(0), query_.Int(1)};
+    }
+    return absl::OkStatus();
+  }
+
+  Query query_;
+  int first_step_ = kManySteps;  // The first move is a jump.
+  // Of the current row; before the first row less than any, none at the end.
+  std::optional<Key> row_ = Key{INT64_MIN, INT64_MIN};
+};
 
 }  // namespace
 
 absl::StatusOr<std::optional<Digest>> Store::FindFileDigest(
     const FileStamp& stamp) {
-  std::lock_guard lock(impl_->mutex);
-  ASSIGN_OR_RETURN(Query query,
-                   impl_->database.Ask(kFind, stamp.device, stamp.inode));
-  return ReadDigest(query, stamp);
+  ASSIGN_OR_RETURN(std::vector<std::optional<Digest>> found,
+                   FindFileDigests({stamp}));
+  return found[0];
 }
 
 absl::StatusOr<std::vector<std::optional<Digest>>> Store::FindFileDigests(
     const std::vector<FileStamp>& stamps) {
   std::vector<std::optional<Digest>> digests(stamps.size());
-  // In the order of the table, neighbours are on the same page.
   std::vector<uint32_t> order(stamps.size());
   for (uint32_t i = 0; i < order.size(); ++i) {
     order[i] = i;
   }
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return std::tie(stamps[a].device, stamps[a].inode) <
-           std::tie(stamps[b].device, stamps[b].inode);
+    return KeyOf(stamps[a]) < KeyOf(stamps[b]);
   });
   std::lock_guard lock(impl_->mutex);
-  // One read transaction: else each question takes the database's lock.
-  RETURN_IF_ERROR(impl_->database.Run("BEGIN"));
-  absl::Status status;
-  {
-    absl::StatusOr<Query> query = impl_->database.Ask(kFind, 0, 0);
-    status = query.status();
-    for (size_t i = 0; status.ok() && i < order.size(); ++i) {
-      const FileStamp& stamp = stamps[order[i]];
-      query->Rebind(stamp.device, stamp.inode);
-      absl::StatusOr<std::optional<Digest>> digest = ReadDigest(*query, stamp);
-      status = digest.status();
-      digests[order[i]] = status.ok() ? *digest : std::nullopt;
-    }
+  ASSIGN_OR_RETURN(Query query, impl_->database.Ask(kWalk));
+  StampWalk walk(std::move(query));
+  for (uint32_t i : order) {
+    ASSIGN_OR_RETURN(digests[i], walk.Find(stamps[i]));
   }
-  status.Update(impl_->database.Run("COMMIT"));
-  RETURN_IF_ERROR(status);
   return digests;
 }
 
@@ -99,8 +124,7 @@ absl::Status Store::AddFileDigests(
     }
   }
   std::sort(settled.begin(), settled.end(), [](const auto* a, const auto* b) {
-    return std::tie(a->first.device, a->first.inode) <
-           std::tie(b->first.device, b->first.inode);
+    return KeyOf(a->first) < KeyOf(b->first);
   });
   std::lock_guard lock(impl_->mutex);
   ASSIGN_OR_RETURN(Transaction transaction,

@@ -126,8 +126,9 @@ absl::Status CheckFormat(const std::string& root) {
   return absl::OkStatus();
 }
 
-// Afterwards `root` is a private folder of this user with a known format.
-absl::Status PrepareRoot(const std::string& root) {
+// Afterwards `root` is a private folder of this user with a known format, and
+// locked until the result goes.
+absl::StatusOr<UniqueFd> PrepareRoot(const std::string& root) {
   std::string parent(DirName(root));
   if (!parent.empty() && !FileExists(root)) {
     RETURN_IF_ERROR(MakeDirs(parent));
@@ -150,12 +151,15 @@ absl::Status PrepareRoot(const std::string& root) {
     return ErrnoError(absl::StrCat("look at the store ", root));
   }
   RETURN_IF_ERROR(CheckOwner(root, info));
+  // One process opens at a time: making the database and cleaning up leave no
+  // room for two.
+  RETURN_IF_ERROR(LockFile(fd.get(), LOCK_EX).status());
   RETURN_IF_ERROR(CheckFormat(root));
   // Layers hold device nodes and setuid files: nobody else may come near.
   if ((info.st_mode & 07777) != 0700 && fchmod(fd.get(), 0700) != 0) {
     return ErrnoError(absl::StrCat("close the store ", root, " to others"));
   }
-  return absl::OkStatus();
+  return fd;
 }
 
 absl::Status MakeFolders(const std::string& root) {
@@ -222,7 +226,7 @@ bool Store::Exists(const std::string& root) {
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& root,
                                                    Durability durability) {
   std::string clean = CleanPath(root);
-  RETURN_IF_ERROR(PrepareRoot(clean));
+  ASSIGN_OR_RETURN(UniqueFd opening, PrepareRoot(clean));
   ASSIGN_OR_RETURN(UniqueFd in_use,
                    OpenFile(JoinPath(clean, "in-use"), O_RDWR | O_CREAT, 0600));
   RETURN_IF_ERROR(LockFile(in_use.get(), LOCK_SH).status());
@@ -269,27 +273,12 @@ absl::Status Store::RecoverFromPowerLoss() {
   if (boot.empty() || boot == last) {
     return absl::OkStatus();
   }
-  // Others may be about to do the same. Who waits holds no lock, or all of
-  // them would wait forever; afterwards the answer is read anew.
+  // Nobody can be in the way: a store is opened under the lock of Open, and
+  // whoever has opened it since the boot has been here before.
   int in_use = impl_->in_use.get();
-  while (true) {
-    ASSIGN_OR_RETURN(bool alone, LockFile(in_use, LOCK_EX | LOCK_NB));
-    if (alone) {
-      break;
-    }
-    RETURN_IF_ERROR(LockFile(in_use, LOCK_UN).status());
-    usleep(1000);
-    RETURN_IF_ERROR(LockFile(in_use, LOCK_SH).status());
-    ASSIGN_OR_RETURN(last, LastBoot(impl_->database));
-    if (boot == last) {
-      return absl::OkStatus();
-    }
-  }
-  ASSIGN_OR_RETURN(last, LastBoot(impl_->database));
-  if (boot != last) {
-    RETURN_IF_ERROR(DropUnsynced(boot));
-    RETURN_IF_ERROR(RemoveUnnamed().status());
-  }
+  RETURN_IF_ERROR(LockFile(in_use, LOCK_EX).status());
+  RETURN_IF_ERROR(DropUnsynced(boot));
+  RETURN_IF_ERROR(RemoveUnnamed().status());
   return LockFile(in_use, LOCK_SH).status();
 }
 
