@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "ir/layout/step_diff.h"
 
@@ -23,5 +24,9 @@ std::string TarEnd();
 // Checks what no layer may contain: names beginning with `.wh.`, names longer
 // than 4,096 bytes, empty or `..` components. The message names the path.
 absl::Status CheckEntryName(absl::string_view path);
+
+// True for the extended attributes that are part of a layer
+// (layers-and-archives.md 1.3); all others describe the machine.
+bool LayerKeepsXattr(absl::string_view name);
 
 }  // namespace lamina::backend

@@ -17,8 +17,7 @@ Without files: all *.golden beside this script. --update rewrites them.
 Each case runs in its own empty folder ($DIR in what is printed) with its own
 store ($ROOT). Several `$` lines run one after the other in one shell. A section
 that is not there is empty; the exit code is then 0. `-- name 755 --` gives a
-file a mode. A line in stdout or stderr that is `...` stands for any number of
-lines.
+file a mode.
 """
 import difflib, glob, os, re, shutil, subprocess, sys, tempfile
 
@@ -125,21 +124,12 @@ def run_case(case, lamina):
         return printed
 
 
-def matches(wanted, found):
-    """True if the lines agree; `...` stands for any number of lines."""
-    if "..." not in wanted:
-        return wanted == found
-    pattern = "".join("(?:[^\n]*\n)*?" if line == "..." else re.escape(line + "\n")
-                      for line in wanted)
-    return re.fullmatch(pattern, "".join(line + "\n" for line in found)) is not None
-
-
 def check(case, found):
     """Prints the differences; True if there are none."""
     good = True
     for name in PRINTED:
         wanted = case.printed.get(name, ["0"] if name == "exit" else [])
-        if matches(wanted, found[name]):
+        if wanted == found[name]:
             continue
         good = False
         for line in difflib.unified_diff(wanted, found[name], f"wanted {name}",
@@ -151,7 +141,7 @@ def check(case, found):
 def update(case, found):
     for name in PRINTED:
         wanted = case.printed.get(name, ["0"] if name == "exit" else [])
-        if matches(wanted, found[name]):
+        if wanted == found[name]:
             continue
         case.printed[name] = found[name]
         if found[name] in ([], ["0"]) and name != "stdout":
