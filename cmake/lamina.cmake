@@ -35,6 +35,16 @@ find_package(absl REQUIRED)
 find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
 
+# Debian's package names the shared libraries of Abseil; their archives stand
+# beside them.
+get_property(ABSL_TARGETS DIRECTORY PROPERTY IMPORTED_TARGETS)
+foreach(LIBRARY ${ABSL_TARGETS})
+  get_target_property(SHARED ${LIBRARY} IMPORTED_LOCATION_NONE)
+  if(LIBRARY MATCHES "^absl::" AND SHARED MATCHES "^(.*)\\.so")
+    set_target_properties(${LIBRARY} PROPERTIES IMPORTED_LOCATION_NONE ${CMAKE_MATCH_1}.a)
+  endif()
+endforeach()
+
 # Static archives keep the start of the process short: every shared library
 # that is only needed by some subcommand would cost all of them.
 function(find_static OUTPUT FILE)

@@ -16,14 +16,14 @@ namespace lamina::grammar {
 
 // How the rest of an instruction is read (dockerfile.md 4).
 enum class ArgumentShape {
-  kJsonOrWords,       // ADD COPY VOLUME
-  kJsonOrText,        // RUN CMD ENTRYPOINT SHELL
-  kKeyValues,         // ENV LABEL
-  kOptionalKeyValues, // ARG
-  kWords,             // EXPOSE FROM
-  kText,              // MAINTAINER STOPSIGNAL USER WORKDIR
-  kInstruction,       // ONBUILD
-  kTypeAndJsonOrText, // HEALTHCHECK
+  kJsonOrWords,        // ADD COPY VOLUME
+  kJsonOrText,         // RUN CMD ENTRYPOINT SHELL
+  kKeyValues,          // ENV LABEL
+  kOptionalKeyValues,  // ARG
+  kWords,              // EXPOSE FROM
+  kText,               // MAINTAINER STOPSIGNAL USER WORKDIR
+  kInstruction,        // ONBUILD
+  kTypeAndJsonOrText,  // HEALTHCHECK
 };
 
 // What the grammar must know of a keyword.
@@ -42,7 +42,7 @@ struct Word {
 
 // `--name=value`; no value for a bare `--name`.
 struct Flag {
-  std::string name;   // Without the dashes.
+  std::string name;  // Without the dashes.
   std::optional<std::string> value;
   std::string written;  // As in the source, quotes removed: "--name=value".
   SourceRange range;
@@ -56,11 +56,11 @@ struct KeyValue {
 };
 
 struct Heredoc {
-  std::string name;       // The delimiter without quotes.
-  std::string body;       // Bytes as written, CRs too.
-  bool expand = true;     // False when any part of the delimiter was quoted.
+  std::string name;         // The delimiter without quotes.
+  std::string body;         // Bytes as written, CRs too.
+  bool expand = true;       // False when any part of the delimiter was quoted.
   bool strip_tabs = false;  // `<<-`
-  SourceRange range;      // The `<<EOF` word.
+  SourceRange range;        // The `<<EOF` word.
 };
 
 struct Statement {
@@ -69,20 +69,24 @@ struct Statement {
   std::vector<Flag> flags;
   ArgumentShape shape = ArgumentShape::kText;
 
-  bool json = false;           // Exec form: `words` are the JSON strings.
-  bool legacy_pair = false;    // `ENV key value`.
-  std::vector<Word> words;     // kWords, kJsonOrWords, and every JSON form.
-  std::vector<KeyValue> pairs; // kKeyValues, kOptionalKeyValues.
-  Word text;                   // The trimmed rest, also where it was split.
-  std::string type;            // HEALTHCHECK: CMD, NONE, upper case.
-  std::vector<Heredoc> heredocs;
-  // ONBUILD: the statement inside, as far as the tokeniser reads it.
+  bool json = false;            // Exec form: `words` are the JSON strings.
+  bool legacy_pair = false;     // `ENV key value`.
+  std::vector<Word> words;      // kWords, kJsonOrWords, and every JSON form.
+  std::vector<KeyValue> pairs;  // kKeyValues, kOptionalKeyValues.
+  // The trimmed rest, also where it was split. HEALTHCHECK: what follows the
+  // type.
+  Word text;
+  std::string type;               // HEALTHCHECK: CMD, NONE, upper case.
+  std::vector<Heredoc> heredocs;  // Of ONBUILD: here and in `inner`.
+  // ONBUILD: the statement inside, as far as the tokeniser reads it. Its
+  // keyword may be unknown.
   std::vector<Statement> inner;
 
-  SourceRange range;        // First to last byte, heredoc bodies included.
-  uint32_t line = 1;        // First and last physical line, from 1.
+  SourceRange range;  // First to last byte, heredoc bodies included.
+  uint32_t line = 1;  // First and last physical line, from 1.
   uint32_t end_line = 1;
   std::vector<Word> comments;  // Attached description comments, `#` removed.
+  std::vector<SourceRange> empty_lines;  // Blank lines in a continuation.
 };
 
 struct DockerfileSyntax {

@@ -14,11 +14,11 @@ namespace lamina::grammar {
 struct WordPart {
   enum class Kind { kLiteral, kVariable };
   Kind kind = Kind::kLiteral;
-  std::string text;           // Literal bytes, or the variable's name.
-  bool quoted = false;        // Stood inside quotes.
-  std::string modifier;       // "", "-", ":-", "+", ":+", "?", ":?", "#",
-                              // "##", "%", "%%", "/", "//".
-  std::vector<WordPart> argument;     // After the modifier; the pattern.
+  std::string text;                // Literal bytes, or the variable's name.
+  bool quoted = false;             // Stood inside quotes.
+  std::string modifier;            // "", "-", ":-", "+", ":+", "?", ":?", "#",
+                                   // "##", "%", "%%", "/", "//".
+  std::vector<WordPart> argument;  // After the modifier; the pattern.
   std::vector<WordPart> replacement;  // Of "/" and "//".
 };
 

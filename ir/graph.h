@@ -62,7 +62,7 @@ NodeId AddNode(BuildGraph& graph, Node node);
 // kept node must be kept.
 BuildGraph KeepNodes(const BuildGraph& graph, const std::vector<bool>& keep);
 
-// One line a node: `n3 = run n2 env(A=1) ["/bin/sh", "-c", "ls"]`, then the
+// One line a node: `n3 = run n2 env("A=1") ["/bin/sh", "-c", "ls"]`, then the
 // targets. The same text for equal graphs; ParseGraph reads it back.
 std::string PrintGraph(const BuildGraph& graph);
 absl::StatusOr<BuildGraph> ParseGraph(absl::string_view text);

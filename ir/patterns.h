@@ -1,9 +1,10 @@
 // Path patterns: Go's filepath.Match, and the patterns of ignore files
 // (dockerfile.md 10.1 and 13.1). No regular expressions, no backtracking
-// beyond one pattern part: matching is polynomial whatever the pattern.
+// beyond one pattern part: the time is at most pattern times name.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,6 +25,28 @@ absl::StatusOr<bool> MatchWildcard(absl::string_view pattern,
 struct IgnoreMemory {
   std::vector<bool> matched;
 };
+
+// One piece of an ignore-file pattern, which matches by code points.
+struct PatternPart {
+  enum class Kind {
+    kCharacter,
+    kAnyCharacter,  // `?`
+    kClass,         // `[a-z]`
+    kStar,          // `*`
+    kFolders,       // `**` before more: nothing, or anything up to a slash.
+    kAnything,      // `**` at the end.
+  };
+  Kind kind = Kind::kCharacter;
+  bool negated = false;
+  std::vector<std::pair<char32_t, char32_t>> ranges;  // First and last.
+};
+
+// The parts of a pattern whose syntax MatchWildcard has accepted.
+std::vector<PatternPart> ReadPatternParts(absl::string_view pattern);
+// `parts` are those of `pattern`.
+bool MatchPatternParts(absl::string_view pattern,
+                       const std::vector<PatternPart>& parts,
+                       absl::string_view path);
 
 class IgnoreMatcher {
  public:
@@ -48,7 +71,12 @@ class IgnoreMatcher {
   struct Pattern {
     std::string text;
     bool exclusion = false;
+    std::vector<PatternPart> parts;
   };
+  absl::Status Add(absl::string_view line);
+  bool Matches(const Pattern& pattern, absl::string_view path,
+               bool ancestors_too) const;
+
   std::vector<Pattern> patterns_;
   bool has_exclusions_ = false;
 };

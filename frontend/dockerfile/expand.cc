@@ -1,0 +1,188 @@
+#include "frontend/dockerfile/expand.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "frontend/dockerfile/pattern.h"
+#include "grammar/word_syntax.h"
+
+namespace lamina::frontend {
+namespace {
+
+using grammar::WordPart;
+
+absl::StatusOr<std::string> ExpandParts(const std::vector<WordPart>& parts,
+                                        const Variables& variables);
+
+absl::StatusOr<SubstitutionPattern> CompilePattern(
+    const WordPart& part, const Variables& variables) {
+  ASSIGN_OR_RETURN(std::string text, ExpandParts(part.argument, variables));
+  absl::StatusOr<SubstitutionPattern> pattern =
+      SubstitutionPattern::Compile(text);
+  if (!pattern.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("invalid pattern (", text,
+                     ") in substitution: ", pattern.status().message()));
+  }
+  return pattern;
+}
+
+// ${v#p} ${v%p} ${v/p/r} and their long forms.
+absl::StatusOr<std::string> ExpandPattern(const WordPart& part,
+                                          const std::string* value,
+                                          const Variables& variables) {
+  ASSIGN_OR_RETURN(SubstitutionPattern pattern,
+                   CompilePattern(part, variables));
+  ASSIGN_OR_RETURN(std::string replacement,
+                   ExpandParts(part.replacement, variables));
+  if (value == nullptr) {
+    return "";
+  }
+  bool longer = part.modifier.size() == 2;
+  switch (part.modifier[0]) {
+    case '#':
+      return pattern.DropPrefix(*value, longer);
+    case '%':
+      return pattern.DropSuffix(*value, longer);
+    default:
+      return pattern.Replace(*value, replacement, longer);
+  }
+}
+
+absl::StatusOr<std::string> ExpandVariable(const WordPart& part,
+                                           const Variables& variables) {
+  const std::string* value = variables.Find(part.text);
+  if (part.modifier.empty()) {
+    return value == nullptr ? "" : *value;
+  }
+  if (absl::StrContains("#%/", part.modifier.substr(0, 1))) {
+    return ExpandPattern(part, value, variables);
+  }
+  ASSIGN_OR_RETURN(std::string word, ExpandParts(part.argument, variables));
+  bool colon = part.modifier[0] == ':';
+  bool present = value != nullptr && !(colon && value->empty());
+  switch (part.modifier.back()) {
+    case '-':
+      return present ? *value : word;
+    case '+':
+      return present ? word : "";
+    default:
+      break;
+  }
+  CHECK(part.modifier.back() == '?');
+  if (present) {
+    return *value;
+  }
+  if (word.empty()) {
+    word = absl::StrCat("is not allowed to be ",
+                        value == nullptr ? "unset" : "empty");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(part.text, ": ", word));
+}
+
+absl::StatusOr<std::string> ExpandPart(const WordPart& part,
+                                       const Variables& variables) {
+  if (part.kind == WordPart::Kind::kLiteral) {
+    return part.text;
+  }
+  return ExpandVariable(part, variables);
+}
+
+absl::StatusOr<std::string> ExpandParts(const std::vector<WordPart>& parts,
+                                        const Variables& variables) {
+  std::string result;
+  for (const WordPart& part : parts) {
+    ASSIGN_OR_RETURN(std::string text, ExpandPart(part, variables));
+    result += text;
+  }
+  return result;
+}
+
+std::string ReplaceInvalidUtf8(std::string text) {
+  std::string result;
+  for (absl::string_view character : SplitCharacters(text)) {
+    bool stray = character.size() == 1 && (character[0] & 0x80) != 0;
+    absl::StrAppend(&result, stray ? "\xEF\xBF\xBD" : character);
+  }
+  return result;
+}
+
+absl::Status Wrap(absl::string_view word, const absl::Status& cause) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("failed to process \"", word, "\": ", cause.message()));
+}
+
+absl::StatusOr<std::string> ExpandText(absl::string_view text,
+                                       const grammar::WordOptions& options,
+                                       const Variables& variables) {
+  absl::StatusOr<std::vector<WordPart>> parts =
+      grammar::ParseWord(text, options);
+  if (!parts.ok()) {
+    return Wrap(text, parts.status());
+  }
+  absl::StatusOr<std::string> result = ExpandParts(*parts, variables);
+  if (!result.ok()) {
+    return Wrap(text, result.status());
+  }
+  return ReplaceInvalidUtf8(*std::move(result));
+}
+
+}  // namespace
+
+const std::string* Variables::Find(absl::string_view name) const {
+  for (const auto& [known, value] : values_) {
+    if (known == name) {
+      return &value;
+    }
+  }
+  return nullptr;
+}
+
+void Variables::Set(absl::string_view name, absl::string_view value) {
+  for (auto& [known, old] : values_) {
+    if (known == name) {
+      old = std::string(value);
+      return;
+    }
+  }
+  values_.emplace_back(name, value);
+}
+
+absl::StatusOr<std::string> ExpandWord(absl::string_view word, char escape,
+                                       const Variables& variables) {
+  return ExpandText(word, {.escape = escape}, variables);
+}
+
+absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
+    absl::string_view word, char escape, const Variables& variables) {
+  absl::StatusOr<std::vector<WordPart>> parts =
+      grammar::ParseWord(word, {.escape = escape});
+  if (!parts.ok()) {
+    return Wrap(word, parts.status());
+  }
+  std::vector<std::string> words(1);
+  for (const WordPart& part : *parts) {
+    absl::StatusOr<std::string> text = ExpandPart(part, variables);
+    if (!text.ok()) {
+      return Wrap(word, text.status());
+    }
+    bool splits = part.kind == WordPart::Kind::kVariable && !part.quoted;
+    for (char c : *text) {
+      if (splits && absl::ascii_isspace(c)) {
+        words.emplace_back();
+      } else {
+        words.back().push_back(c);
+      }
+    }
+  }
+  std::erase(words, "");
+  return words;
+}
+
+absl::StatusOr<std::string> ExpandHeredoc(absl::string_view body,
+                                          const Variables& variables) {
+  return ExpandText(body, {.escape = '\\', .quotes = false}, variables);
+}
+
+}  // namespace lamina::frontend

@@ -1,0 +1,42 @@
+// Variables and the expansion of words (dockerfile.md 6).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lamina::frontend {
+
+// Names and values, in the order of their first assignment.
+class Variables {
+ public:
+  // Null when the name is unset.
+  const std::string* Find(absl::string_view name) const;
+  // A known name keeps its place.
+  void Set(absl::string_view name, absl::string_view value);
+  const std::vector<std::pair<std::string, std::string>>& all() const {
+    return values_;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> values_;
+};
+
+// The value of one word. Errors: `failed to process "<word>": <cause>`. Bytes
+// that are not UTF-8 become U+FFFD.
+absl::StatusOr<std::string> ExpandWord(absl::string_view word, char escape,
+                                       const Variables& variables);
+
+// The same, but values that are not quoted are split at white space, and empty
+// words vanish (EXPOSE).
+absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
+    absl::string_view word, char escape, const Variables& variables);
+
+// The body of a COPY or ADD heredoc: quotes are ordinary characters.
+absl::StatusOr<std::string> ExpandHeredoc(absl::string_view body,
+                                          const Variables& variables);
+
+}  // namespace lamina::frontend

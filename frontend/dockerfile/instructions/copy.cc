@@ -1,0 +1,58 @@
+#include "frontend/dockerfile/copy_files.h"
+#include "frontend/dockerfile/instruction.h"
+
+namespace lamina::frontend {
+namespace {
+
+using grammar::Statement;
+
+constexpr FlagSpec kFlags[] = {
+    {"from"},
+    {"chown"},
+    {"chmod"},
+    {"link", FlagKind::kBool},
+    {"parents", FlagKind::kBool},
+    {"exclude", FlagKind::kList},
+};
+
+void Check(const Statement& statement, Diagnostics& diagnostics) {
+  CheckCopy(statement, diagnostics);
+  const grammar::Flag* from = FindFlag(statement, "from");
+  if (from != nullptr &&
+      from->value.value_or("").find_first_of("$'\"\\") != std::string::npos) {
+    diagnostics.Error("bad-flag", from->value_range,
+                      "variable expansion is not supported for --from, define "
+                      "a new stage with FROM using ARG from global scope as a "
+                      "workaround");
+  }
+}
+
+bool Accepts(absl::string_view source, SourceRange range, Stage& stage) {
+  if (IsGitSource(source)) {
+    stage.Error("bad-source", range, "source can't be a git ref for COPY");
+    return false;
+  }
+  if (IsHttpSource(source)) {
+    stage.Error("bad-source", range, "source can't be a URL for COPY");
+    return false;
+  }
+  return true;
+}
+
+void Lower(const Statement& statement, Stage& stage) {
+  LowerCopy(statement, /*unpack=*/false, Accepts, stage);
+}
+
+}  // namespace
+
+constinit const Instruction kCopy = {
+    .keyword = "COPY",
+    .shape = grammar::ArgumentShape::kJsonOrWords,
+    .heredocs = true,
+    .flags = kFlags,
+    .check = Check,
+    .describe = DescribeCopy,
+    .lower = Lower,
+};
+
+}  // namespace lamina::frontend

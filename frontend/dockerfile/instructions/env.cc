@@ -1,0 +1,32 @@
+#include "absl/strings/str_cat.h"
+#include "frontend/dockerfile/arguments.h"
+#include "frontend/dockerfile/instruction.h"
+
+namespace lamina::frontend {
+namespace {
+
+void Lower(const grammar::Statement& statement, Stage& stage) {
+  auto pairs = ExpandPairs(statement, stage);
+  if (!pairs.has_value()) {
+    return;
+  }
+  std::string history = "ENV";
+  for (const auto& [name, value] : *pairs) {
+    stage.config().SetEnv(name, value);
+    stage.state().variables.Set(name, value);
+    absl::StrAppend(&history, " ", name, "=", value);
+  }
+  stage.CommitConfig(std::move(history));
+}
+
+}  // namespace
+
+constinit const Instruction kEnv = {
+    .keyword = "ENV",
+    .shape = grammar::ArgumentShape::kKeyValues,
+    .check = CheckPairs,
+    .describe = DescribePairs,
+    .lower = Lower,
+};
+
+}  // namespace lamina::frontend

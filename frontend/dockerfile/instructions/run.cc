@@ -1,0 +1,150 @@
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "frontend/dockerfile/arguments.h"
+#include "frontend/dockerfile/go_text.h"
+#include "frontend/dockerfile/heredoc.h"
+#include "frontend/dockerfile/instruction.h"
+#include "frontend/dockerfile/proxy.h"
+#include "frontend/dockerfile/run_mounts.h"
+
+namespace lamina::frontend {
+namespace {
+
+using grammar::Flag;
+using grammar::Heredoc;
+using grammar::Statement;
+
+constexpr FlagSpec kFlags[] = {
+    {"mount", FlagKind::kList},
+    {"network"},
+    {"security"},
+    {"device", FlagKind::kList},
+};
+
+void CheckChoice(const Flag& flag, Diagnostics& diagnostics) {
+  absl::string_view value = flag.value.value_or("");
+  if (flag.name == "network" && value != "" && value != "default" &&
+      value != "none" && value != "host") {
+    diagnostics.Error("bad-flag", flag.value_range,
+                      absl::StrCat("invalid network mode ", GoQuote(value)));
+  } else if (flag.name == "security" && value != "" && value != "sandbox" &&
+             value != "insecure") {
+    diagnostics.Error(
+        "bad-flag", flag.value_range,
+        absl::StrCat("security ", GoQuote(value), " is not valid"));
+  } else if (flag.name == "device") {
+    diagnostics.Error("unsupported-flag", flag.range,
+                      "`--device` is not supported: device feature is only "
+                      "supported in Dockerfile frontend 1.14.0-labs or later");
+  }
+}
+
+void Check(const Statement& statement, Diagnostics& diagnostics) {
+  for (const Flag& flag : statement.flags) {
+    CheckChoice(flag, diagnostics);
+  }
+  CheckMounts(statement, diagnostics);
+  if (statement.json && statement.words.empty()) {
+    diagnostics.Error("bad-arguments", ArgumentRange(statement),
+                      "arguments are required");
+  }
+}
+
+void Describe(const Statement& statement, Json& object) {
+  DescribeCommand(statement, object);
+  if (statement.heredocs.empty()) {
+    return;
+  }
+  Json files = Json::Array();
+  for (const Heredoc& heredoc : statement.heredocs) {
+    Json file = Json::Object();
+    file.Set("name", heredoc.name);
+    file.Set("data", heredoc.body);
+    file.Set("chomp", heredoc.strip_tabs);
+    files.Append(std::move(file));
+  }
+  object.Set("files", std::move(files));
+}
+
+// What the shell is given. A script with a shebang becomes a file of `run`.
+std::string ShellText(const Statement& statement, ir::Run& run) {
+  std::string text = statement.text.text;
+  if (statement.heredocs.empty()) {
+    return text;
+  }
+  if (!HeredocName(text).has_value()) {
+    // The shell itself reads the bodies.
+    for (const Heredoc& heredoc : statement.heredocs) {
+      absl::StrAppend(&text, "\n", heredoc.body, heredoc.name);
+    }
+    return text;
+  }
+  const Heredoc& heredoc = statement.heredocs[0];
+  std::string script =
+      heredoc.strip_tabs ? StripTabs(heredoc.body) : heredoc.body;
+  if (!absl::StartsWith(script, "#!")) {
+    return script;
+  }
+  run.scripts.push_back({heredoc.name, std::move(script)});
+  return absl::StrCat("/dev/pipes/", heredoc.name);
+}
+
+// The arguments declared so far, with the values that now count: |1 A=x
+std::string ArgumentPrefix(const StageState& state) {
+  if (state.arguments.empty()) {
+    return "";
+  }
+  std::string prefix = absl::StrCat("|", state.arguments.size(), " ");
+  for (const auto& [name, declared] : state.arguments) {
+    const std::string* value = state.variables.Find(name);
+    absl::StrAppend(&prefix, name, "=", value == nullptr ? declared : *value,
+                    " ");
+  }
+  return prefix;
+}
+
+ir::NetworkMode Network(const Statement& statement,
+                        const BuildOptions& options) {
+  std::string mode = FlagText(statement, "network");
+  return mode == "none"   ? ir::NetworkMode::kNone
+         : mode == "host" ? ir::NetworkMode::kHost
+                          : options.network;
+}
+
+void Lower(const Statement& statement, Stage& stage) {
+  const StageState& state = stage.state();
+  const BuildOptions& options = stage.build().options;
+  ir::Run run = {.hidden_env = ProxyVariables(options.build_args),
+                 .user = state.config.user,
+                 .working_dir = state.config.working_dir,
+                 .network = Network(statement, options),
+                 .insecure = FlagText(statement, "security") == "insecure"};
+  run.args =
+      CommandArgs(statement, ShellText(statement, run), state.config);
+  for (const auto& [name, value] : state.variables.all()) {
+    run.env.push_back(absl::StrCat(name, "=", value));
+  }
+  std::vector<ir::NodeId> inputs;
+  if (!LowerMounts(statement, stage, run, inputs)) {
+    return;
+  }
+  std::string history =
+      absl::StrCat("RUN ", ArgumentPrefix(state),
+                   absl::StrJoin(run.args, " "), " # buildkit");
+  stage.CommitStep(statement, std::move(run), inputs, std::move(history));
+}
+
+}  // namespace
+
+constinit const Instruction kRun = {
+    .keyword = "RUN",
+    .shape = grammar::ArgumentShape::kJsonOrText,
+    .heredocs = true,
+    .flags = kFlags,
+    .check = Check,
+    .describe = Describe,
+    .lower = Lower,
+};
+
+}  // namespace lamina::frontend

@@ -1,0 +1,30 @@
+// RUN --mount (dockerfile.md 9.1).
+#pragma once
+
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "ir/op.h"
+
+namespace lamina::frontend {
+
+struct MountSpec {
+  // Target and source as written; ids and targets are not filled in yet.
+  ir::Mount mount;
+  std::string from;  // Stage, image or context; empty without one.
+};
+
+using ValueExpander =
+    absl::FunctionRef<absl::StatusOr<std::string>(absl::string_view)>;
+
+// Reads a value of --mount. All values but `from` are expanded.
+absl::StatusOr<MountSpec> ParseMount(absl::string_view text,
+                                     ValueExpander expand);
+
+// Only `from`, which needs no variables: what is known before a stage is
+// evaluated. Errors: a record that is no CSV, a `from` with a variable.
+absl::StatusOr<std::string> ParseMountFrom(absl::string_view text);
+
+}  // namespace lamina::frontend

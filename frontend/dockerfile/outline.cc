@@ -1,0 +1,451 @@
+#include "frontend/dockerfile/outline.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "frontend/dockerfile/flags.h"
+#include "frontend/dockerfile/instruction.h"
+#include "frontend/dockerfile/mount.h"
+#include "frontend/dockerfile/trigger.h"
+
+namespace lamina::frontend {
+namespace {
+
+using grammar::Statement;
+using grammar::Word;
+
+// "docker.io/library/x:latest" and "x" are one name of a context.
+std::string ContextName(absl::string_view name) {
+  absl::StatusOr<ir::ImageReference> reference =
+      ir::ImageReference::Parse(name);
+  if (!reference.ok()) {
+    return std::string(name);
+  }
+  std::string familiar = reference->Familiar();
+  return std::string(absl::StripSuffix(familiar, ":latest"));
+}
+
+// The option's own spelling of the context `name`; "scratch" and "context" are
+// never replaced.
+std::optional<std::string> FindContext(const BuildOptions& options,
+                                       absl::string_view name) {
+  if (name.empty() || name == "scratch" || name == "context") {
+    return std::nullopt;
+  }
+  for (const std::string& context : options.named_contexts) {
+    if (ContextName(context) == ContextName(name)) {
+      return context;
+    }
+  }
+  return std::nullopt;
+}
+
+// A name that is no stage: nothing, a context or an image.
+absl::StatusOr<Origin> FindOutside(const BuildOptions& options,
+                                   absl::string_view name) {
+  Origin origin;
+  if (name == "scratch") {
+    return origin;
+  }
+  if (std::optional<std::string> context = FindContext(options, name)) {
+    origin.kind = Origin::Kind::kContext;
+    origin.context = *context;
+    return origin;
+  }
+  absl::StatusOr<ir::ImageReference> reference =
+      ir::ImageReference::Parse(name);
+  if (!reference.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("failed to parse stage name \"", name,
+                     "\": ", reference.status().message()));
+  }
+  origin.kind = Origin::Kind::kImage;
+  origin.image = *std::move(reference);
+  return origin;
+}
+
+Origin StageOrigin(size_t stage) {
+  return {.kind = Origin::Kind::kStage, .stage = stage};
+}
+
+// Builds the outline statement by statement.
+class OutlineMaker {
+ public:
+  OutlineMaker(const BuildOptions& options, const BaseImages& bases,
+               Diagnostics& diagnostics)
+      : options_(options), bases_(bases), diagnostics_(diagnostics) {}
+
+  std::optional<Outline> Make(const grammar::DockerfileSyntax& syntax);
+
+ private:
+  bool SetPlatforms();
+  void SetTargetStage(const grammar::DockerfileSyntax& syntax);
+  void DeclareGlobals(const Statement& statement);
+  void AddStage(const Statement& from);
+  Origin FindBase(const Statement& from, const std::string& name);
+  std::optional<Platform> FindPlatform(const Statement& from);
+  void AddTriggers();
+  void AddNeeds(StageOutline& stage, const Statement& statement);
+  bool ReportCycle();
+  bool ReachesCycle(size_t stage, std::vector<int>& marks) const;
+  bool FindTarget();
+  void MarkReached();
+  void Error(absl::string_view code, SourceRange range, std::string message) {
+    diagnostics_.Error(code, range, std::move(message));
+  }
+
+  const BuildOptions& options_;
+  const BaseImages& bases_;
+  Diagnostics& diagnostics_;
+  Outline outline_;
+};
+
+std::optional<Outline> OutlineMaker::Make(
+    const grammar::DockerfileSyntax& syntax) {
+  outline_.escape = syntax.escape;
+  if (!SetPlatforms()) {
+    return std::nullopt;
+  }
+  SetTargetStage(syntax);
+  for (const Statement& statement : syntax.statements) {
+    if (statement.keyword == "FROM") {
+      AddStage(statement);
+    } else if (!outline_.stages.empty()) {
+      outline_.stages.back().body.push_back(&statement);
+    } else if (statement.keyword == "ARG") {
+      DeclareGlobals(statement);
+    }
+  }
+  if (outline_.stages.empty()) {
+    // What stands before a FROM was reported as such; no need to say it twice.
+    if (!diagnostics_.has_errors()) {
+      diagnostics_.Add({.code = "no-stages",
+                        .message = "dockerfile contains no stages to build"});
+    }
+    return std::nullopt;
+  }
+  AddTriggers();
+  for (StageOutline& stage : outline_.stages) {
+    if (stage.base.kind == Origin::Kind::kStage) {
+      stage.needs.push_back(stage.base.stage);
+    }
+    for (const Statement& trigger : stage.triggers) {
+      AddNeeds(stage, trigger);
+    }
+    for (const Statement* statement : stage.body) {
+      AddNeeds(stage, *statement);
+    }
+  }
+  if (!FindTarget() || ReportCycle()) {
+    return std::nullopt;
+  }
+  MarkReached();
+  return std::move(outline_);
+}
+
+bool OutlineMaker::SetPlatforms() {
+  absl::StatusOr<Platform> host = ParsePlatform(options_.host_platform, {});
+  absl::StatusOr<Platform> target =
+      host.ok() && !options_.platform.empty()
+          ? ParsePlatform(options_.platform, *host)
+          : host;
+  if (!target.ok()) {
+    diagnostics_.Add({.code = "bad-platform",
+                      .message = std::string(target.status().message())});
+    return false;
+  }
+  outline_.host = *host;
+  outline_.target_platform = *target;
+  SetPlatformArguments(*target, *host, outline_.globals);
+  for (const auto& [name, value] : options_.build_args) {
+    if (outline_.globals.Find(name) != nullptr) {
+      outline_.globals.Set(name, value);
+    }
+  }
+  return true;
+}
+
+void OutlineMaker::SetTargetStage(const grammar::DockerfileSyntax& syntax) {
+  std::string name = options_.target;
+  if (name.empty()) {
+    for (const Statement& statement : syntax.statements) {
+      if (statement.keyword == "FROM") {
+        name = statement.words.size() == 3
+                   ? absl::AsciiStrToLower(statement.words[2].text)
+                   : "";
+      }
+    }
+  }
+  auto given = options_.build_args.find("TARGETSTAGE");
+  if (given != options_.build_args.end()) {
+    name = given->second;
+  }
+  outline_.globals.Set("TARGETSTAGE", name.empty() ? "default" : name);
+}
+
+void OutlineMaker::DeclareGlobals(const Statement& statement) {
+  for (const grammar::KeyValue& pair : statement.pairs) {
+    auto given = options_.build_args.find(pair.key.text);
+    if (given != options_.build_args.end()) {
+      outline_.globals.Set(pair.key.text, given->second);
+    } else if (pair.value.has_value()) {
+      absl::StatusOr<std::string> value = ExpandWord(
+          pair.value->text, outline_.escape, outline_.globals);
+      if (!value.ok()) {
+        Error("bad-expansion", pair.value->range,
+              std::string(value.status().message()));
+        continue;
+      }
+      outline_.globals.Set(pair.key.text, *value);
+    }
+  }
+}
+
+void OutlineMaker::AddStage(const Statement& from) {
+  StageOutline stage;
+  stage.from = &from;
+  if (from.words.size() == 3) {
+    stage.name = absl::AsciiStrToLower(from.words[2].text);
+  }
+  stage.label = stage.name.empty() ? absl::StrCat(outline_.stages.size())
+                                   : stage.name;
+  stage.platform = FindPlatform(from);
+  stage.base = FindBase(from, stage.name);
+  outline_.stages.push_back(std::move(stage));
+}
+
+Origin OutlineMaker::FindBase(const Statement& from, const std::string& name) {
+  if (std::optional<std::string> context = FindContext(options_, name)) {
+    return {.kind = Origin::Kind::kContext, .context = *context};
+  }
+  if (from.words.empty()) {
+    return {};
+  }
+  const Word& word = from.words[0];
+  absl::StatusOr<std::string> base =
+      ExpandWord(word.text, outline_.escape, outline_.globals);
+  if (!base.ok()) {
+    Error("bad-expansion", word.range, std::string(base.status().message()));
+    return {};
+  }
+  if (base->empty()) {
+    Error("bad-base", word.range,
+          absl::StrCat("base name (", word.text, ") should not be blank"));
+    return {};
+  }
+  // The latest stage of that name so far, as written: stage names are lower
+  // case, and so a name with capitals is none.
+  for (size_t i = outline_.stages.size(); i-- > 0;) {
+    if (outline_.stages[i].name == *base) {
+      return StageOrigin(i);
+    }
+  }
+  absl::StatusOr<Origin> origin = FindOutside(options_, *base);
+  if (!origin.ok()) {
+    Diagnostic bad = {.code = "bad-base",
+                      .range = word.range,
+                      .message = std::string(origin.status().message())};
+    for (const StageOutline& stage : outline_.stages) {
+      if (!stage.name.empty() && absl::EqualsIgnoreCase(stage.name, *base)) {
+        bad.notes.push_back(
+            {stage.from->words[2].range,
+             absl::StrCat("FROM finds this stage as `", stage.name, "`")});
+      }
+    }
+    diagnostics_.Add(std::move(bad));
+    return {};
+  }
+  return *std::move(origin);
+}
+
+std::optional<Platform> OutlineMaker::FindPlatform(const Statement& from) {
+  const grammar::Flag* flag = FindFlag(from, "platform");
+  if (flag == nullptr || !flag->value.has_value()) {
+    return std::nullopt;
+  }
+  absl::StatusOr<std::string> text =
+      ExpandWord(*flag->value, outline_.escape, outline_.globals);
+  if (!text.ok()) {
+    Error("bad-expansion", flag->value_range,
+          std::string(text.status().message()));
+    return std::nullopt;
+  }
+  if (text->empty()) {
+    Error("bad-platform", flag->value_range,
+          absl::StrCat("empty platform value from expression ", *flag->value));
+    return std::nullopt;
+  }
+  absl::StatusOr<Platform> platform = ParsePlatform(*text, outline_.host);
+  if (!platform.ok()) {
+    Error("bad-platform", flag->value_range,
+          std::string(platform.status().message()));
+    return std::nullopt;
+  }
+  return *std::move(platform);
+}
+
+void OutlineMaker::AddTriggers() {
+  for (StageOutline& stage : outline_.stages) {
+    // A context that replaces a stage replaces its instructions too.
+    if (stage.base.kind == Origin::Kind::kContext &&
+        FindContext(options_, stage.name).has_value()) {
+      stage.body.clear();
+      continue;
+    }
+    std::vector<std::string> texts;
+    if (stage.base.kind == Origin::Kind::kStage) {
+      for (const Statement* statement : outline_.stages[stage.base.stage].body) {
+        if (statement->keyword == "ONBUILD") {
+          texts.push_back(TriggerText(*statement));
+        }
+      }
+    } else if (stage.base.kind == Origin::Kind::kImage) {
+      auto base = bases_.find(stage.base.image.Full());
+      if (base != bases_.end()) {
+        texts = base->second.document.config.on_build;
+      }
+    }
+    for (const std::string& text : texts) {
+      std::optional<Statement> trigger =
+          ParseTrigger(text, stage.from->range, diagnostics_);
+      if (trigger.has_value()) {
+        stage.triggers.push_back(*std::move(trigger));
+      }
+    }
+  }
+}
+
+void OutlineMaker::AddNeeds(StageOutline& stage, const Statement& statement) {
+  for (const OriginName& use : OriginNames(statement)) {
+    absl::StatusOr<Origin> origin =
+        FindOrigin(outline_.stages, options_, use);
+    if (!origin.ok()) {
+      Error("unknown-stage", use.range, std::string(origin.status().message()));
+    } else if (origin->kind == Origin::Kind::kStage) {
+      stage.needs.push_back(origin->stage);
+    }
+  }
+}
+
+bool OutlineMaker::ReachesCycle(size_t stage, std::vector<int>& marks) const {
+  constexpr int kOnPath = 1;
+  constexpr int kDone = 2;
+  if (marks[stage] != 0) {
+    return marks[stage] == kOnPath;
+  }
+  marks[stage] = kOnPath;
+  for (size_t need : outline_.stages[stage].needs) {
+    if (ReachesCycle(need, marks)) {
+      return true;
+    }
+  }
+  marks[stage] = kDone;
+  return false;
+}
+
+bool OutlineMaker::ReportCycle() {
+  std::vector<int> marks(outline_.stages.size());
+  for (size_t i = 0; i < outline_.stages.size(); ++i) {
+    if (ReachesCycle(i, marks)) {
+      const StageOutline& stage = outline_.stages[i];
+      Error("stage-cycle", stage.from->range,
+            absl::StrCat("circular dependency detected on stage: ",
+                         stage.label));
+      return true;
+    }
+  }
+  return false;
+}
+
+bool OutlineMaker::FindTarget() {
+  outline_.target = outline_.stages.size() - 1;
+  if (options_.target.empty()) {
+    return true;
+  }
+  std::string wanted = absl::AsciiStrToLower(options_.target);
+  std::vector<std::string> names;
+  for (size_t i = outline_.stages.size(); i-- > 0;) {
+    if (outline_.stages[i].name == wanted) {
+      outline_.target = i;
+      return true;
+    }
+    names.push_back(outline_.stages[i].name);
+  }
+  std::erase(names, "");
+  diagnostics_.Add({.code = "unknown-target",
+                    .message = absl::StrCat("target stage \"", options_.target,
+                                            "\" could not be found",
+                                            DidYouMean(wanted, names))});
+  return false;
+}
+
+void OutlineMaker::MarkReached() {
+  std::vector<size_t> open = {outline_.target};
+  while (!open.empty()) {
+    StageOutline& stage = outline_.stages[open.back()];
+    open.pop_back();
+    if (!stage.reached) {
+      stage.reached = true;
+      open.insert(open.end(), stage.needs.begin(), stage.needs.end());
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<OriginName> OriginNames(const Statement& statement) {
+  std::vector<OriginName> names;
+  bool copies = statement.keyword == "COPY";
+  if (!copies && statement.keyword != "RUN") {
+    return names;
+  }
+  for (const grammar::Flag& flag : statement.flags) {
+    if (!flag.value.has_value()) {
+      continue;
+    }
+    if (copies && flag.name == "from" && !flag.value->empty()) {
+      names.push_back({*flag.value, true, flag.value_range});
+    } else if (!copies && flag.name == "mount") {
+      absl::StatusOr<std::string> from = ParseMountFrom(*flag.value);
+      if (from.ok() && !from->empty()) {
+        names.push_back({*std::move(from), false, flag.value_range});
+      }
+    }
+  }
+  return names;
+}
+
+absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
+                                  const BuildOptions& options,
+                                  const OriginName& use) {
+  int64_t index = 0;
+  if (use.may_be_index && absl::SimpleAtoi(use.name, &index)) {
+    if (index < 0 || static_cast<uint64_t>(index) >= stages.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("invalid stage index ", index));
+    }
+    return StageOrigin(index);
+  }
+  // The last definition in the file, not the latest so far.
+  std::string lower = absl::AsciiStrToLower(use.name);
+  for (size_t i = stages.size(); i-- > 0;) {
+    if (stages[i].name == lower) {
+      return StageOrigin(i);
+    }
+  }
+  return FindOutside(options, use.name);
+}
+
+std::optional<Outline> MakeOutline(const grammar::DockerfileSyntax& syntax,
+                                   const BuildOptions& options,
+                                   const BaseImages& bases,
+                                   Diagnostics& diagnostics) {
+  return OutlineMaker(options, bases, diagnostics).Make(syntax);
+}
+
+}  // namespace lamina::frontend

@@ -1,0 +1,191 @@
+#include "frontend/dockerfile/run_mounts.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "frontend/dockerfile/flags.h"
+#include "frontend/dockerfile/mount.h"
+
+namespace lamina::frontend {
+namespace {
+
+using grammar::Flag;
+using grammar::Statement;
+using ir::Mount;
+
+std::string CacheId(const std::string& id, const BuildOptions& options) {
+  auto space = options.build_args.find("BUILDKIT_CACHE_MOUNT_NS");
+  return space == options.build_args.end() || space->second.empty()
+             ? id
+             : absl::StrCat(space->second, "/", id);
+}
+
+// The defaults that do not depend on the stage, in the words of the mount.
+void FillNames(Mount& mount, size_t ssh_position,
+               const BuildOptions& options) {
+  switch (mount.type) {
+    case Mount::Type::kCache:
+      mount.id = CacheId(mount.id.empty() ? CleanPath(mount.target) : mount.id,
+                         options);
+      break;
+    case Mount::Type::kSecret:
+      if (mount.id.empty()) {
+        mount.id = std::string(BaseName(mount.target));
+      }
+      if (mount.target.empty() && mount.env.empty()) {
+        mount.target = absl::StrCat("/run/secrets/", BaseName(mount.id));
+      }
+      break;
+    case Mount::Type::kSsh:
+      if (mount.id.empty()) {
+        mount.id = "default";
+      }
+      if (mount.target.empty()) {
+        mount.target =
+            absl::StrCat("/run/buildkit/ssh_agent.", ssh_position);
+      }
+      break;
+    case Mount::Type::kBind:
+    case Mount::Type::kTmpfs:
+      break;
+  }
+}
+
+// Places the mounts of one RUN.
+class MountLowering {
+ public:
+  MountLowering(Stage& stage, std::vector<ir::NodeId>& inputs)
+      : stage_(stage), inputs_(inputs) {}
+
+  std::optional<Mount> Lower(const Flag& flag);
+
+ private:
+  bool SetTarget(Mount& mount, SourceRange range);
+  bool SetSource(Mount& mount, const std::string& from, SourceRange range);
+  uint32_t InputPosition(ir::NodeId node);
+
+  Stage& stage_;
+  std::vector<ir::NodeId>& inputs_;
+  size_t ssh_count_ = 0;
+};
+
+std::optional<Mount> MountLowering::Lower(const Flag& flag) {
+  auto expand = [&](absl::string_view value) {
+    return ExpandWord(value, stage_.escape(), stage_.state().variables);
+  };
+  absl::StatusOr<MountSpec> spec = ParseMount(*flag.value, expand);
+  if (!spec.ok()) {
+    stage_.Error("bad-mount", flag.value_range,
+                 std::string(spec.status().message()));
+    return std::nullopt;
+  }
+  Mount mount = std::move(spec->mount);
+  FillNames(mount, ssh_count_, stage_.build().options);
+  if (mount.type == Mount::Type::kSsh) {
+    ++ssh_count_;
+  }
+  if (!SetTarget(mount, flag.value_range) ||
+      !SetSource(mount, spec->from, flag.value_range)) {
+    return std::nullopt;
+  }
+  return mount;
+}
+
+bool MountLowering::SetTarget(Mount& mount, SourceRange range) {
+  if (mount.type == Mount::Type::kSecret && mount.target.empty()) {
+    return true;  // A variable without a file.
+  }
+  mount.target =
+      absl::StartsWith(mount.target, "/")
+          ? CleanPath(mount.target)
+          : CleanPath(absl::StrCat(stage_.config().working_dir, "/",
+                                   mount.target));
+  if (mount.target == "/") {
+    stage_.Error("bad-mount", range, "invalid mount target \"/\"");
+    return false;
+  }
+  return true;
+}
+
+bool MountLowering::SetSource(Mount& mount, const std::string& from,
+                              SourceRange range) {
+  bool bind = mount.type == Mount::Type::kBind;
+  if (!bind && (mount.type != Mount::Type::kCache || from.empty())) {
+    mount.source.clear();
+    return true;
+  }
+  std::optional<Source> source =
+      from.empty() ? stage_.Context()
+                   : stage_.FindSource({from, false, range}, mount.target);
+  if (!source.has_value()) {
+    return false;
+  }
+  mount.source = CleanPath(absl::StrCat("/", mount.source));
+  mount.input = InputPosition(source->node);
+  return true;
+}
+
+uint32_t MountLowering::InputPosition(ir::NodeId node) {
+  auto known = std::find(inputs_.begin(), inputs_.end(), node);
+  uint32_t position = known - inputs_.begin();
+  if (known == inputs_.end()) {
+    inputs_.push_back(node);
+  }
+  return position + 1;  // Input 0 is the stage's own tree.
+}
+
+// The first agent's socket, unless the stage sets the variable itself.
+void SetAgentVariable(ir::Run& run) {
+  for (const std::string& variable : run.env) {
+    if (absl::StartsWith(variable, "SSH_AUTH_SOCK=")) {
+      return;
+    }
+  }
+  for (const Mount& mount : run.mounts) {
+    if (mount.type == Mount::Type::kSsh) {
+      run.env.push_back(absl::StrCat("SSH_AUTH_SOCK=", mount.target));
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+void CheckMounts(const Statement& statement, Diagnostics& diagnostics) {
+  for (const Flag& flag : statement.flags) {
+    if (flag.name != "mount" || !flag.value.has_value()) {
+      continue;
+    }
+    absl::StatusOr<std::string> from = ParseMountFrom(*flag.value);
+    if (!from.ok()) {
+      diagnostics.Error("bad-mount", flag.value_range,
+                        std::string(from.status().message()));
+    }
+  }
+}
+
+bool LowerMounts(const Statement& statement, Stage& stage, ir::Run& run,
+                 std::vector<ir::NodeId>& inputs) {
+  MountLowering lowering(stage, inputs);
+  bool complete = true;
+  for (const Flag& flag : statement.flags) {
+    if (flag.name != "mount") {
+      continue;
+    }
+    std::optional<Mount> mount = lowering.Lower(flag);
+    complete = complete && mount.has_value();
+    if (mount.has_value()) {
+      run.mounts.push_back(*std::move(mount));
+    }
+  }
+  SetAgentVariable(run);
+  std::stable_sort(run.mounts.begin(), run.mounts.end(),
+                   [](const Mount& a, const Mount& b) {
+                     return a.target < b.target;
+                   });
+  return complete;
+}
+
+}  // namespace lamina::frontend

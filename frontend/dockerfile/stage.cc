@@ -1,0 +1,274 @@
+#include "frontend/dockerfile/stage.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/files.h"
+#include "base/status.h"
+#include "frontend/dockerfile/instruction.h"
+
+namespace lamina::frontend {
+namespace {
+
+using grammar::Statement;
+
+// An image without layers is an empty tree with a configuration.
+bool HasLayers(const ir::ImageDocument& document) {
+  if (!document.diff_ids.empty()) {
+    return true;
+  }
+  for (const ir::HistoryEntry& entry : document.history) {
+    if (!entry.empty_layer) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string StatementText(const Statement& statement) {
+  std::string text = statement.keyword;
+  for (const grammar::Flag& flag : statement.flags) {
+    absl::StrAppend(&text, " ", flag.written);
+  }
+  if (!statement.text.text.empty()) {
+    absl::StrAppend(&text, " ", statement.text.text);
+  }
+  return text;
+}
+
+Stage::Stage(Build& build, size_t position)
+    : build_(build),
+      position_(position),
+      outline_(build.outline.stages[position]),
+      escape_(build.outline.escape) {
+  BeginFrom(outline_.base);
+  FinishBase();
+}
+
+void Stage::BeginFrom(const Origin& base) {
+  if (base.kind == Origin::Kind::kStage) {
+    state_ = build_.done.at(base.stage);
+    return;
+  }
+  const Platform& target = build_.outline.target_platform;
+  state_.config.architecture = target.architecture;
+  state_.config.os = target.os;
+  state_.config.variant = target.variant;
+  state_.config.os_version = target.os_version;
+  if (base.kind == Origin::Kind::kImage) {
+    BeginFromImage(base.image);
+  } else {
+    state_.root = *OriginNode(base, outline_.from->range);
+  }
+}
+
+void Stage::BeginFromImage(const ir::ImageReference& reference) {
+  CheckPlatform();
+  state_.root = ImageNode(reference, outline_.from->range);
+  auto known = build_.bases.find(reference.Full());
+  if (known == build_.bases.end()) {
+    return;
+  }
+  const ir::ImageDocument& document = known->second.document;
+  state_.config = document.config;
+  for (const ir::HistoryEntry& entry : document.history) {
+    state_.history.push_back({entry, std::nullopt});
+  }
+  for (const std::string& variable : state_.config.env) {
+    size_t equals = variable.find('=');
+    state_.variables.Set(
+        variable.substr(0, equals),
+        equals == std::string::npos ? "" : variable.substr(equals + 1));
+  }
+  if (state_.config.os != "linux") {
+    Error("bad-platform", outline_.from->words[0].range,
+          absl::StrCat("image `", reference.Familiar(), "` is for ",
+                       state_.config.os, "; only linux images are built"));
+  }
+}
+
+void Stage::CheckPlatform() {
+  // A base has one configuration here, that of the target platform.
+  const Platform& target = build_.outline.target_platform;
+  if (outline_.platform.has_value() && *outline_.platform != target) {
+    const grammar::Flag* flag = FindFlag(*outline_.from, "platform");
+    Error("unsupported-platform", flag->value_range,
+          absl::StrCat("`--platform` asks for ", outline_.platform->Text(),
+                       ", but the target platform is ", target.Text(),
+                       "; a build takes all its images from one platform"));
+  }
+}
+
+void Stage::FinishBase() {
+  state_.config.on_build.clear();
+  std::string& working_dir = state_.config.working_dir;
+  if (!absl::StartsWith(working_dir, "/")) {
+    working_dir = CleanPath(absl::StrCat("/", working_dir));
+  }
+  if (!state_.config.FindEnv("PATH").has_value()) {
+    state_.config.SetEnv("PATH", ir::kDefaultPath);
+    state_.variables.Set("PATH", ir::kDefaultPath);
+  }
+}
+
+StageState Stage::Lower() {
+  for (const Statement& trigger : outline_.triggers) {
+    LowerStatement(trigger, '\\');
+  }
+  for (const Statement* statement : outline_.body) {
+    LowerStatement(*statement, build_.outline.escape);
+  }
+  return std::move(state_);
+}
+
+void Stage::LowerStatement(const Statement& statement, char escape) {
+  const Instruction* instruction = FindInstruction(statement.keyword);
+  CHECK(instruction != nullptr && instruction->lower != nullptr);
+  escape_ = escape;
+  instruction->lower(statement, *this);
+}
+
+std::optional<std::string> Stage::Expand(absl::string_view text,
+                                         SourceRange range) {
+  absl::StatusOr<std::string> value =
+      ExpandWord(text, escape_, state_.variables);
+  if (!value.ok()) {
+    Error("bad-expansion", range, std::string(value.status().message()));
+    return std::nullopt;
+  }
+  return *std::move(value);
+}
+
+std::optional<std::string> Stage::Expand(const grammar::Word& word) {
+  return Expand(word.text, word.range);
+}
+
+std::optional<std::vector<std::string>> Stage::ExpandAll(
+    const std::vector<grammar::Word>& words) {
+  std::vector<std::string> values;
+  bool complete = true;
+  for (const grammar::Word& word : words) {
+    std::optional<std::string> value = Expand(word);
+    complete = complete && value.has_value();
+    values.push_back(std::move(value).value_or(""));
+  }
+  return complete ? std::optional(std::move(values)) : std::nullopt;
+}
+
+void Stage::Error(absl::string_view code, SourceRange range,
+                  std::string message) {
+  build_.diagnostics.Error(code, range, std::move(message));
+}
+
+void Stage::Warning(absl::string_view code, SourceRange range,
+                    std::string message) {
+  build_.diagnostics.Warning(code, range, std::move(message));
+}
+
+void Stage::CommitConfig(std::string created_by) {
+  state_.history.push_back({{.created_by = std::move(created_by),
+                             .comment = std::string(kHistoryComment),
+                             .empty_layer = true},
+                            std::nullopt});
+}
+
+void Stage::CommitStep(const Statement& statement, ir::Op op,
+                       const std::vector<ir::NodeId>& inputs,
+                       std::string created_by) {
+  ir::Node node = {.op = std::move(op),
+                   .inputs = {state_.root},
+                   .source = statement.range,
+                   .stage = outline_.label,
+                   .text = StatementText(statement)};
+  node.inputs.insert(node.inputs.end(), inputs.begin(), inputs.end());
+  state_.root = ir::AddNode(build_.graph, std::move(node));
+  state_.history.push_back({{.created_by = std::move(created_by),
+                             .comment = std::string(kHistoryComment)},
+                            state_.root});
+}
+
+ir::NodeId Stage::Shared(const std::string& name, ir::Op op, SourceRange range,
+                         std::string text) {
+  auto known = build_.shared.find(name);
+  if (known != build_.shared.end()) {
+    return known->second;
+  }
+  ir::NodeId node = ir::AddNode(build_.graph, {.op = std::move(op),
+                                               .source = range,
+                                               .stage = outline_.label,
+                                               .text = std::move(text)});
+  build_.shared[name] = node;
+  return node;
+}
+
+ir::NodeId Stage::ImageNode(const ir::ImageReference& reference,
+                            SourceRange range) {
+  std::string text = absl::StrCat("FROM ", reference.Familiar());
+  ir::BaseImage image = {.reference = reference};
+  auto known = build_.bases.find(reference.Full());
+  if (known != build_.bases.end()) {
+    if (!HasLayers(known->second.document)) {
+      return Shared("scratch", ir::Scratch(), range, "FROM scratch");
+    }
+    image.image_id = known->second.image_id;
+  }
+  return Shared(absl::StrCat("image:", reference.Full()), std::move(image),
+                range, std::move(text));
+}
+
+Source Stage::Context() {
+  return {Shared("context:", ir::LocalFiles(), outline_.from->range,
+                 "load build context"),
+          true};
+}
+
+std::optional<ir::NodeId> Stage::OriginNode(const Origin& origin,
+                                            SourceRange range) {
+  switch (origin.kind) {
+    case Origin::Kind::kScratch:
+      return Shared("scratch", ir::Scratch(), range, "FROM scratch");
+    case Origin::Kind::kContext:
+      return Shared(absl::StrCat("context:", origin.context),
+                    ir::LocalFiles{origin.context}, range,
+                    absl::StrCat("load context ", origin.context));
+    case Origin::Kind::kImage:
+      return ImageNode(origin.image, range);
+    case Origin::Kind::kStage:
+      break;
+  }
+  auto stage = build_.done.find(origin.stage);
+  if (stage == build_.done.end()) {
+    return std::nullopt;
+  }
+  return stage->second.root;
+}
+
+std::optional<Source> Stage::FindSource(const OriginName& use,
+                                        absl::string_view target) {
+  absl::StatusOr<Origin> origin =
+      FindOrigin(build_.outline.stages, build_.options, use);
+  if (!origin.ok()) {
+    return std::nullopt;  // Reported with the outline.
+  }
+  std::optional<ir::NodeId> node = OriginNode(*origin, use.range);
+  if (node.has_value()) {
+    return Source{*node, origin->kind == Origin::Kind::kContext};
+  }
+  Diagnostic early = {.code = "stage-order", .range = use.range};
+  early.message =
+      target.empty()
+          ? absl::StrCat("cannot copy from stage \"", use.name,
+                         "\", it needs to be defined before current stage \"",
+                         outline_.label, "\"")
+          : absl::StrCat("cannot mount from stage \"", use.name, "\" to \"",
+                         target,
+                         "\", stage needs to be defined before current "
+                         "command");
+  early.notes.push_back({build_.outline.stages[origin->stage].from->range,
+                         "the stage is here"});
+  build_.diagnostics.Add(std::move(early));
+  return std::nullopt;
+}
+
+}  // namespace lamina::frontend
