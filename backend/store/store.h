@@ -10,9 +10,20 @@
 //   ROOT/tmp/INSTANCE/     work in progress; a lock file beside it is held by
 //                          the owner and dies with it
 //
-// Publishing: data is written below tmp/ or in a folder that no record names,
-// synced once (syncfs) and only then named by a record. A crash leaves garbage
-// at most, which the next Open removes.
+//   ROOT/quarantine/       blobs whose bytes were wrong
+//   ROOT/in-use, locks     lock files, see EndUse() and Lock()
+//
+// Publishing: data is written below tmp/ or in a folder that no record names
+// and then named by a record, which other processes see at once. A killed
+// process leaves garbage at most, which the next Open removes.
+//
+// Power loss: a record may reach the disk before its data. Records whose data
+// was not synced are listed in the database; the first Open after a boot drops
+// them. Flush() and AddImage() sync the data once (syncfs) and clear the list;
+// an image is only recorded after that, durably. With Durability::kImage only
+// AddImage does so, with kNone nothing is listed and nothing is synced.
+//
+// All functions may be called from several threads and several processes.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +39,6 @@
 #include "base/files.h"
 #include "ir/image_reference.h"
 #include "ir/layout/step_diff.h"
-
-struct sqlite3;
 
 namespace lamina::backend {
 
@@ -53,9 +62,9 @@ struct Container {
   std::string image_name;  // As the user wrote it.
   std::string command;     // JSON array.
   int64_t created = 0;
-  std::string state;       // "created", "running", "exited".
+  std::string state;  // "created", "running", "exited".
   int exit_code = 0;
-  int pid = 0;             // While it runs.
+  int pid = 0;  // While it runs.
 };
 
 // A file as stat(2) saw it, and what it held then. Never decides alone: size,
@@ -100,7 +109,10 @@ class Store {
   absl::StatusOr<Digest> AddBlob(absl::string_view bytes);
   // Verifies the digest; a mismatch moves the blob to quarantine.
   absl::StatusOr<std::string> ReadBlob(const Digest& digest, size_t limit);
+  // Not verified: the reader hashes while it reads.
   absl::StatusOr<UniqueFd> OpenBlob(const Digest& digest);
+  // Takes a blob out of use whose bytes turned out to be wrong.
+  absl::Status Quarantine(const Digest& digest);
 
   // --- layers ------------------------------------------------------------
   // A new layer without records: its folder ROOT/layers/ID exists and belongs
@@ -129,12 +141,19 @@ class Store {
   // --- step cache --------------------------------------------------------
   absl::StatusOr<std::optional<StepRecord>> FindStep(const Digest& key);
   // The latest record of the same step, whatever its key.
-  absl::StatusOr<std::optional<StepRecord>> LatestStep(
-      const std::string& name);
+  absl::StatusOr<std::optional<StepRecord>> LatestStep(const std::string& name);
   absl::Status AddStep(const StepRecord& record);
   absl::StatusOr<std::optional<Digest>> FindFileDigest(const FileStamp& stamp);
+  // The same for many files: faster, in the order of `stamps`.
+  absl::StatusOr<std::vector<std::optional<Digest>>> FindFileDigests(
+      const std::vector<FileStamp>& stamps);
+  // Remembers what files held that were read at `read_since` (nanoseconds
+  // since the epoch) or later; without it, since this store was opened. A file
+  // changed so shortly before that the clock of its file system might give a
+  // later change the same time is left out: see file_digests.cc.
   absl::Status AddFileDigests(
-      const std::vector<std::pair<FileStamp, Digest>>& digests);
+      const std::vector<std::pair<FileStamp, Digest>>& digests,
+      std::optional<int64_t> read_since = std::nullopt);
 
   // --- images ------------------------------------------------------------
   // Stores the configuration, syncs everything the image needs and publishes
@@ -144,17 +163,23 @@ class Store {
                                  const std::vector<ir::ImageReference>& tags);
   absl::StatusOr<std::vector<Image>> ListImages();
   absl::StatusOr<Image> GetImage(const Digest& id);
-  // By name, digest, id or unique id prefix. Errors name what is near.
+  // By name, digest, id or unique id prefix of at least 2 digits. Errors name
+  // what is near.
   absl::StatusOr<Image> FindImage(absl::string_view name);
+  // Full names (ImageReference::Full) in byte order.
   absl::StatusOr<std::vector<std::pair<std::string, Digest>>> ListTags();
   absl::Status Tag(const ir::ImageReference& name, const Digest& image);
   // Returns false when there is no such tag.
   absl::StatusOr<bool> Untag(const ir::ImageReference& name);
-  // Removes an image and its tags; layers that neither an image, a container
-  // nor a step of the cache needs stay until Prune or are freed at once.
+  // Removes an image and its tags, and frees layers and blobs that neither an
+  // image, a container nor a step of the cache needs. While another process
+  // uses the store only the records go; see sweep_pending().
   absl::Status RemoveImage(const Digest& id);
 
   // --- containers --------------------------------------------------------
+  // Fills in an empty id, name and time of creation, and makes the folders
+  // `upper` and `work` below ContainerFolder(). The layers of the image stay
+  // as long as the container. Errors: the name is taken.
   absl::StatusOr<Container> AddContainer(Container container);
   absl::Status UpdateContainer(const Container& container);
   absl::StatusOr<std::vector<Container>> ListContainers();
@@ -163,12 +188,21 @@ class Store {
   std::string ContainerFolder(const std::string& id) const;
 
   // --- upkeep ------------------------------------------------------------
-  // Writes all buffered step records, after syncing what they name.
+  // Syncs the data of all records so far, after which no loss of power drops
+  // them. Costs nothing when nothing is unsynced.
   absl::Status Flush();
   absl::StatusOr<DiskUsage> Usage();
   // Drops step records (all, or those no image shares layers with) and frees
-  // what nobody needs. Returns the bytes freed.
+  // what nobody needs. Returns the bytes freed: none while another process
+  // uses the store, see sweep_pending().
   absl::StatusOr<uint64_t> Prune(bool all);
+  // True when the last Prune, RemoveImage or RemoveContainer removed records
+  // only, as another process uses the store; the next one frees their data.
+  bool sweep_pending() const;
+  // An open store keeps other processes from freeing layers. This gives that
+  // up, for a process that waits for a container, whose record is enough.
+  // Nothing happens while layers are reserved.
+  void EndUse();
   // Reads everything and names each object that is broken.
   absl::StatusOr<std::vector<std::string>> Verify();
   // Waits for the lock of `key`; it is held until the handle goes, and dies
@@ -177,6 +211,35 @@ class Store {
 
  private:
   Store(std::string root, Durability durability);
+  absl::Status RecoverFromPowerLoss();
+  absl::Status DropUnsynced(const std::string& boot);
+  absl::Status RecoverFromDeadProcesses();
+  // Syncs all data and clears the list of unsynced objects.
+  absl::Status Sync();
+  absl::Status SyncFiles();
+  // In the same transaction as the record; the caller holds the mutex.
+  absl::Status NoteUnsynced(absl::string_view kind, LayerId layer);
+  absl::Status NoteUnsynced(absl::string_view kind, const Digest& blob);
+  // Checks what a record says about a layer against its folder: false when the
+  // layer cannot be used; one that can be unpacked again is not `unpacked`.
+  absl::StatusOr<bool> CheckPresent(Layer& layer);
+  absl::StatusOr<Layer> MergeReserved(LayerId reserved, Layer known,
+                                      const std::string& diff, bool unpacked);
+  absl::Status ReplaceLayer(LayerId reserved, LayerId known, bool unpacked);
+  absl::Status SetUnpacked(LayerId id);
+  // A fresh file name in scratch().
+  std::string ScratchFile();
+  absl::StatusOr<Image> ReadImage(const Digest& id, int64_t stored_at);
+  absl::StatusOr<std::optional<Digest>> ResolveImage(absl::string_view name);
+  absl::Status WriteImage(const Image& image,
+                          const std::vector<std::string>& names);
+  absl::Status WriteContainer(const Container& container);
+  // Removes data that no record needs, or only notes that there is some. The
+  // caller holds the mutex.
+  absl::StatusOr<uint64_t> Sweep();
+  absl::StatusOr<uint64_t> SweepAlone();
+  absl::StatusOr<uint64_t> RemoveUnnamed();
+
   std::string root_;
   std::string scratch_;
   Durability durability_;

@@ -1,0 +1,403 @@
+// Opening a store, and making records durable.
+//
+// Every record is committed to SQLite at once, without waiting for the disk:
+// other processes see it, and a killed process loses nothing. Power loss is
+// another matter, as the record may have reached the disk before its data. So
+// whatever has data that was not synced is listed in the table `unsynced`, in
+// the same transaction. Flush syncs the data and then clears the list; the
+// first Open after a boot drops what is still on it.
+#include "backend/store/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "backend/store/store_impl.h"
+#include "base/status.h"
+
+namespace lamina::backend {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr absl::string_view kFormatPrefix = "lamina store ";
+
+// `unsynced` has AUTOINCREMENT, as a number that is used twice would let one
+// process clear what another has just listed.
+constexpr const char* kSchema = R"(
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE layers(
+  id INTEGER PRIMARY KEY, chain BLOB NOT NULL UNIQUE, diff_id BLOB,
+  size INTEGER NOT NULL DEFAULT 0, unpacked INTEGER NOT NULL);
+CREATE INDEX layers_diff_id ON layers(diff_id);
+CREATE TABLE layer_blobs(
+  diff_id BLOB NOT NULL, compression INTEGER NOT NULL, digest BLOB NOT NULL,
+  size INTEGER NOT NULL, tar_size INTEGER NOT NULL,
+  PRIMARY KEY(diff_id, compression)) WITHOUT ROWID;
+CREATE INDEX layer_blobs_digest ON layer_blobs(digest);
+CREATE TABLE steps(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE,
+  layer INTEGER, seconds REAL NOT NULL, created INTEGER NOT NULL,
+  name TEXT NOT NULL, inputs TEXT NOT NULL);
+CREATE INDEX steps_name ON steps(name);
+CREATE INDEX steps_layer ON steps(layer);
+CREATE TABLE images(id BLOB PRIMARY KEY, stored_at INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE TABLE image_layers(
+  image BLOB NOT NULL, position INTEGER NOT NULL, layer INTEGER NOT NULL,
+  PRIMARY KEY(image, position)) WITHOUT ROWID;
+CREATE INDEX image_layers_layer ON image_layers(layer);
+CREATE TABLE tags(name TEXT PRIMARY KEY, image BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX tags_image ON tags(image);
+CREATE TABLE containers(
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image BLOB NOT NULL,
+  image_name TEXT NOT NULL, command TEXT NOT NULL, created INTEGER NOT NULL,
+  state TEXT NOT NULL, exit_code INTEGER NOT NULL, pid INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE TABLE container_layers(
+  container TEXT NOT NULL, layer INTEGER NOT NULL,
+  PRIMARY KEY(container, layer)) WITHOUT ROWID;
+CREATE TABLE file_digests(
+  device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+  mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, digest BLOB NOT NULL,
+  PRIMARY KEY(device, inode)) WITHOUT ROWID;
+CREATE TABLE unsynced(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, object NOT NULL);
+INSERT INTO meta VALUES('next_layer', '1');
+PRAGMA user_version = 1;
+)";
+
+absl::Status CheckOwner(const std::string& root, const struct stat& info) {
+  if (!S_ISDIR(info.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the store ", root, " is no folder"));
+  }
+  if (info.st_uid != geteuid()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("the store ", root, " belongs to user ", info.st_uid,
+                     "; choose another with --root"));
+  }
+  if ((info.st_mode & 022) != 0) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("others may write to the store ", root,
+                     "; check what is in it, then `chmod 700` it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteFormat(const std::string& root) {
+  for (const std::string& name : ListFolder(root)) {
+    // A process that was killed right here left its temporary file.
+    if (!absl::StartsWith(name, "format")) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          root, " is no store: it has files, but no file `format`"));
+    }
+  }
+  return ReplaceFile(JoinPath(root, "format"),
+                     absl::StrCat(kFormatPrefix, kFormat, "\n"), 0600,
+                     /*durable=*/true);
+}
+
+absl::Status CheckFormat(const std::string& root) {
+  absl::StatusOr<std::string> text = ReadFile(JoinPath(root, "format"), 4096);
+  if (absl::IsNotFound(text.status())) {
+    return WriteFormat(root);
+  }
+  RETURN_IF_ERROR(text.status());
+  int format = 0;
+  if (!absl::StartsWith(*text, kFormatPrefix) ||
+      !absl::SimpleAtoi(text->substr(kFormatPrefix.size()), &format)) {
+    return absl::DataLossError(
+        absl::StrCat(root, "/format does not say which format it is"));
+  }
+  if (format > kFormat) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the store ", root, " has format ", format, ", but this lamina knows ",
+        kFormat, " only; use a newer lamina, or another store with --root"));
+  }
+  return absl::OkStatus();
+}
+
+// Afterwards `root` is a private folder of this user with a known format, and
+// locked until the result goes.
+absl::StatusOr<UniqueFd> PrepareRoot(const std::string& root) {
+  std::string parent(DirName(root));
+  if (!parent.empty() && !FileExists(root)) {
+    RETURN_IF_ERROR(MakeDirs(parent));
+  }
+  if (mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) {
+    return ErrnoError(absl::StrCat("create the store ", root));
+  }
+  // A symlink is the administrator's business, but only his.
+  struct stat link;
+  if (lstat(root.c_str(), &link) != 0) {
+    return ErrnoError(absl::StrCat("look at the store ", root));
+  }
+  if (S_ISLNK(link.st_mode) && link.st_uid != 0 && link.st_uid != geteuid()) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "the store ", root, " is a symlink of user ", link.st_uid));
+  }
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(root, O_RDONLY | O_DIRECTORY));
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) {
+    return ErrnoError(absl::StrCat("look at the store ", root));
+  }
+  RETURN_IF_ERROR(CheckOwner(root, info));
+  // One process opens at a time: making the database and cleaning up leave no
+  // room for two.
+  RETURN_IF_ERROR(LockFile(fd.get(), LOCK_EX).status());
+  RETURN_IF_ERROR(CheckFormat(root));
+  // Layers hold device nodes and setuid files: nobody else may come near.
+  if ((info.st_mode & 07777) != 0700 && fchmod(fd.get(), 0700) != 0) {
+    return ErrnoError(absl::StrCat("close the store ", root, " to others"));
+  }
+  return fd;
+}
+
+absl::Status MakeFolders(const std::string& root) {
+  for (const char* name :
+       {"blobs", "blobs/sha256", "layers", "containers", "quarantine", "tmp"}) {
+    std::string path = JoinPath(root, name);
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+      return ErrnoError(absl::StrCat("create folder ", path));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrepareSchema(Database& database, const std::string& root) {
+  ASSIGN_OR_RETURN(std::optional<int64_t> version,
+                   database.AskInt("PRAGMA user_version"));
+  if (version == 0) {
+    ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+    ASSIGN_OR_RETURN(version, database.AskInt("PRAGMA user_version"));
+    if (version == 0) {
+      RETURN_IF_ERROR(MakeFolders(root));
+      RETURN_IF_ERROR(database.RunScript(kSchema));
+      RETURN_IF_ERROR(transaction.Commit());
+      return absl::OkStatus();
+    }
+  }
+  if (version != kFormat) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the database of the store ", root, " has format ", version.value_or(0),
+        ", but this lamina knows ", kFormat, " only"));
+  }
+  return absl::OkStatus();
+}
+
+// Changes with every boot; empty without /proc.
+std::string BootId() {
+  absl::StatusOr<std::string> text =
+      ReadFile("/proc/sys/kernel/random/boot_id", 4096);
+  return text.ok() ? std::string(absl::StripAsciiWhitespace(*text)) : "";
+}
+
+absl::StatusOr<std::string> LastBoot(Database& database) {
+  ASSIGN_OR_RETURN(Query query,
+                   database.Ask("SELECT value FROM meta WHERE name = 'boot'"));
+  ASSIGN_OR_RETURN(bool found, query.Next());
+  return found ? query.Text(0) : "";
+}
+
+int64_t WallClock() {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+Store::Store(std::string root, Durability durability)
+    : root_(std::move(root)), durability_(durability) {}
+
+bool Store::Exists(const std::string& root) {
+  return FileExists(JoinPath(root, "lamina.db"));
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& root,
+                                                   Durability durability) {
+  std::string clean = CleanPath(root);
+  ASSIGN_OR_RETURN(UniqueFd opening, PrepareRoot(clean));
+  ASSIGN_OR_RETURN(UniqueFd in_use,
+                   OpenFile(JoinPath(clean, "in-use"), O_RDWR | O_CREAT, 0600));
+  RETURN_IF_ERROR(LockFile(in_use.get(), LOCK_SH).status());
+  ASSIGN_OR_RETURN(Database database,
+                   Database::Open(JoinPath(clean, "lamina.db")));
+  RETURN_IF_ERROR(PrepareSchema(database, clean));
+  absl::StatusOr<Instance> instance = Instance::Create(JoinPath(clean, "tmp"));
+  if (absl::IsNotFound(instance.status())) {  // Somebody cleaned by hand.
+    RETURN_IF_ERROR(MakeFolders(clean));
+    instance = Instance::Create(JoinPath(clean, "tmp"));
+  }
+  RETURN_IF_ERROR(instance.status());
+
+  std::unique_ptr<Store> store(new Store(clean, durability));
+  store->scratch_ = instance->folder();
+  store->impl_ = std::make_unique<Impl>(
+      std::move(database), *std::move(instance), std::move(in_use));
+  store->impl_->opened_ns = WallClock();
+  RETURN_IF_ERROR(store->RecoverFromPowerLoss());
+  RETURN_IF_ERROR(store->RecoverFromDeadProcesses());
+  return store;
+}
+
+absl::Status Store::RecoverFromDeadProcesses() {
+  ASSIGN_OR_RETURN(std::vector<DeadInstance> dead,
+                   FindDeadInstances(JoinPath(root_, "tmp")));
+  for (const DeadInstance& instance : dead) {
+    for (IdRange range : instance.reserved) {
+      for (LayerId id = range.first; id <= range.last; ++id) {
+        ASSIGN_OR_RETURN(std::optional<Layer> known, impl_->FindLayerRow(id));
+        if (!known.has_value()) {
+          RETURN_IF_ERROR(RemoveTree(LayerFolder(id)));
+        }
+      }
+    }
+    RETURN_IF_ERROR(RemoveDeadInstance(instance));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::RecoverFromPowerLoss() {
+  std::string boot = BootId();
+  ASSIGN_OR_RETURN(std::string last, LastBoot(impl_->database));
+  if (boot.empty() || boot == last) {
+    return absl::OkStatus();
+  }
+  // Nobody can be in the way: a store is opened under the lock of Open, and
+  // whoever has opened it since the boot has been here before.
+  int in_use = impl_->in_use.get();
+  RETURN_IF_ERROR(LockFile(in_use, LOCK_EX).status());
+  RETURN_IF_ERROR(DropUnsynced(boot));
+  RETURN_IF_ERROR(RemoveUnnamed().status());
+  return LockFile(in_use, LOCK_SH).status();
+}
+
+absl::Status Store::DropUnsynced(const std::string& boot) {
+  Database& database = impl_->database;
+  ASSIGN_OR_RETURN(Transaction transaction,
+                   Transaction::Begin(database, /*durable=*/true));
+  RETURN_IF_ERROR(database.RunScript(R"(
+    UPDATE layers SET unpacked = 0 WHERE id IN
+      (SELECT object FROM unsynced WHERE kind = 'unpacked');
+    DELETE FROM layers WHERE
+      id IN (SELECT object FROM unsynced WHERE kind = 'layer') AND
+      id NOT IN (SELECT layer FROM image_layers);
+    DELETE FROM layer_blobs WHERE digest IN
+      (SELECT object FROM unsynced WHERE kind = 'blob');
+    DELETE FROM steps WHERE layer IS NOT NULL AND
+      layer NOT IN (SELECT id FROM layers);
+    UPDATE containers SET state = 'exited', exit_code = 137, pid = 0
+      WHERE state = 'running';
+    DELETE FROM unsynced;)"));
+  RETURN_IF_ERROR(
+      database.Run("INSERT OR REPLACE INTO meta VALUES('boot', ?)", boot));
+  RETURN_IF_ERROR(transaction.Commit());
+  ASSIGN_OR_RETURN(Query packed, database.Ask("SELECT id FROM layers WHERE "
+                                              "unpacked = 0"));
+  while (true) {
+    ASSIGN_OR_RETURN(bool found, packed.Next());
+    if (!found) {
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(RemoveTree(JoinPath(LayerFolder(packed.Int(0)), "fs")));
+  }
+}
+
+Store::~Store() {
+  if (impl_ == nullptr) {
+    return;
+  }
+  // Nobody is left to hear of an error; unsynced records are only cache.
+  Flush().IgnoreError();
+  for (LayerId id : impl_->reserved) {
+    RemoveTree(LayerFolder(id)).IgnoreError();
+  }
+  impl_->instance.Remove().IgnoreError();
+}
+
+absl::Status Store::Flush() {
+  return durability_ == Durability::kFull ? Sync() : absl::OkStatus();
+}
+
+absl::Status Store::Sync() {
+  std::optional<int64_t> last;
+  {
+    std::lock_guard lock(impl_->mutex);
+    ASSIGN_OR_RETURN(last,
+                     impl_->database.AskInt("SELECT max(seq) FROM unsynced"));
+  }
+  if (!last.has_value()) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(SyncFiles());
+  std::lock_guard lock(impl_->mutex);
+  ASSIGN_OR_RETURN(Transaction transaction,
+                   Transaction::Begin(impl_->database, /*durable=*/true));
+  RETURN_IF_ERROR(
+      impl_->database.Run("DELETE FROM unsynced WHERE seq <= ?", *last));
+  return transaction.Commit();
+}
+
+absl::Status Store::SyncFiles() {
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(root_, O_RDONLY | O_DIRECTORY));
+  return syncfs(fd.get()) == 0
+             ? absl::OkStatus()
+             : ErrnoError(
+                   absl::StrCat("write the store ", root_, " to the disk"));
+}
+
+absl::Status Store::NoteUnsynced(absl::string_view kind, LayerId layer) {
+  return durability_ == Durability::kNone
+             ? absl::OkStatus()
+             : impl_->database.Run(
+                   "INSERT INTO unsynced(kind, object) VALUES(?, ?)", kind,
+                   layer);
+}
+
+absl::Status Store::NoteUnsynced(absl::string_view kind, const Digest& blob) {
+  return durability_ == Durability::kNone
+             ? absl::OkStatus()
+             : impl_->database.Run(
+                   "INSERT INTO unsynced(kind, object) VALUES(?, ?)", kind,
+                   blob);
+}
+
+void Store::EndUse() {
+  std::lock_guard lock(impl_->mutex);
+  if (impl_->reserved.empty()) {
+    impl_->uses_layers = false;
+    LockFile(impl_->in_use.get(), LOCK_UN).IgnoreError();
+  }
+}
+
+absl::StatusOr<UniqueFd> Store::Lock(const Digest& key) {
+  // One byte of one file, so that no lock files pile up. The lock belongs to
+  // this open file: threads exclude each other, too.
+  ASSIGN_OR_RETURN(UniqueFd fd,
+                   OpenFile(JoinPath(root_, "locks"), O_RDWR | O_CREAT, 0600));
+  struct flock range = {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_len = 1;
+  for (size_t i = 0; i < 7; ++i) {
+    range.l_start = range.l_start << 8 | key.bytes[i];
+  }
+  while (fcntl(fd.get(), F_OFD_SETLKW, &range) != 0) {
+    if (errno != EINTR) {
+      return ErrnoError(absl::StrCat("lock ", root_, "/locks"));
+    }
+  }
+  return fd;
+}
+
+}  // namespace lamina::backend
