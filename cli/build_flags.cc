@@ -41,8 +41,8 @@ absl::StatusOr<backend::Compression> ParseCompression(absl::string_view text) {
   if (text == "uncompressed") {
     return backend::Compression::kNone;
   }
-  return UsageError(absl::StrCat("compression `", text,
-                                 "` is none of none, gzip, zstd"));
+  return UsageError(
+      absl::StrCat("compression `", text, "` is none of none, gzip, zstd"));
 }
 
 // A path alone: an image archive by its ending, else a folder (docker's
@@ -81,8 +81,7 @@ absl::Status SetOutputField(const std::string& key, const std::string& value,
           absl::StrCat("compression-level `", value, "` is no number"));
     }
   } else if (key == "name") {
-    ASSIGN_OR_RETURN(ir::ImageReference name,
-                     ir::ImageReference::Parse(value));
+    ASSIGN_OR_RETURN(ir::ImageReference name, ir::ImageReference::Parse(value));
     output.options.names.push_back(std::move(name));
   } else {
     return UsageError(absl::StrCat(
@@ -120,8 +119,9 @@ absl::StatusOr<OutputSpec> ParseOutput(
     output.options.dest = "-";
   }
   if (output.options.dest == "-" && isatty(STDOUT_FILENO)) {
-    return UsageError("an archive is not written to a terminal; redirect the "
-                      "output or name a file with dest=");
+    return UsageError(
+        "an archive is not written to a terminal; redirect the "
+        "output or name a file with dest=");
   }
   return output;
 }
@@ -143,10 +143,9 @@ absl::StatusOr<ir::IgnoreMatcher> FindIgnores(const std::string& named,
   if (!named.empty()) {
     return ReadIgnoreFile(named);
   }
-  for (const std::string& path :
-       {absl::StrCat(build_file, ".dockerignore"),
-        JoinPath(folder, ".containerignore"),
-        JoinPath(folder, ".dockerignore")}) {
+  for (const std::string& path : {absl::StrCat(build_file, ".dockerignore"),
+                                  JoinPath(folder, ".containerignore"),
+                                  JoinPath(folder, ".dockerignore")}) {
     if (FileExists(path)) {
       return ReadIgnoreFile(path);
     }
@@ -189,9 +188,8 @@ absl::Status ReadContext(const Invocation& invocation,
   const std::string& folder = invocation.words()[0];
   backend::LocalContext context;
   context.path = folder;
-  ASSIGN_OR_RETURN(
-      context.ignore,
-      FindIgnores(invocation.Get("ignorefile"), build_file, folder));
+  ASSIGN_OR_RETURN(context.ignore, FindIgnores(invocation.Get("ignorefile"),
+                                               build_file, folder));
   input.plan.contexts[""] = std::move(context);
   for (const std::string& text : invocation.GetAll("build-context")) {
     ASSIGN_OR_RETURN(auto pair, SplitPair("build-context", text));
@@ -202,8 +200,7 @@ absl::Status ReadContext(const Invocation& invocation,
     }
     backend::LocalContext named;
     named.path = pair.second;
-    ASSIGN_OR_RETURN(named.ignore,
-                     FindIgnores("", "\x01", named.path));
+    ASSIGN_OR_RETURN(named.ignore, FindIgnores("", "\x01", named.path));
     input.plan.contexts[pair.first] = std::move(named);
     input.frontend.named_contexts.insert(pair.first);
   }
@@ -222,10 +219,9 @@ absl::Status ReadFrontendOptions(const Invocation& invocation,
       options.build_args.insert_or_assign(text, value);
     }
   }
-  for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",
-                           "NO_PROXY", "ALL_PROXY", "http_proxy",
-                           "https_proxy", "ftp_proxy", "no_proxy",
-                           "all_proxy"}) {
+  for (const char* name :
+       {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY",
+        "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"}) {
     const char* value = getenv(name);
     if (value != nullptr && *value != '\0') {
       options.build_args.try_emplace(name, value);
@@ -246,8 +242,10 @@ absl::Status ReadFrontendOptions(const Invocation& invocation,
   }
   for (const std::string& right : invocation.GetAll("allow")) {
     if (right != "security.insecure" && right != "network.host") {
-      return UsageError(absl::StrCat("--allow knows security.insecure and "
-                                     "network.host, not `", right, "`"));
+      return UsageError(
+          absl::StrCat("--allow knows security.insecure and "
+                       "network.host, not `",
+                       right, "`"));
     }
     options.allowed.insert(right);
   }
@@ -282,8 +280,8 @@ absl::Status ReadOutputs(const Invocation& invocation, BuildInput& input) {
   for (const std::string& text : invocation.GetAll("tag")) {
     absl::StatusOr<ir::ImageReference> tag = ir::ImageReference::Parse(text);
     if (!tag.ok()) {
-      return UsageError(absl::StrCat("-t ", text, ": ",
-                                     tag.status().message()));
+      return UsageError(
+          absl::StrCat("-t ", text, ": ", tag.status().message()));
     }
     input.tags.push_back(*std::move(tag));
   }
@@ -316,14 +314,13 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFields(
   bool quoted = false;
   auto finish = [&] {
     size_t equals = field.find('=');
-    fields.emplace_back(field.substr(0, equals),
-                        equals == std::string::npos ? ""
-                                                    : field.substr(equals + 1));
+    fields.emplace_back(
+        field.substr(0, equals),
+        equals == std::string::npos ? "" : field.substr(equals + 1));
     field.clear();
   };
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"' && quoted && i + 1 < text.size() &&
-        text[i + 1] == '"') {
+    if (text[i] == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"') {
       field.push_back('"');
       ++i;
     } else if (text[i] == '"') {
@@ -357,12 +354,12 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   }
   std::string level = invocation.Get("opt");
   if (level != "0" && level != "1") {
-    return UsageError(absl::StrCat("-O", level,
-                                   " is not known; there are -O0 and -O1"));
+    return UsageError(
+        absl::StrCat("-O", level, " is not known; there are -O0 and -O1"));
   }
   std::string build_file;
-  ASSIGN_OR_RETURN(input.source, ReadBuildFile(invocation.Get("file"), folder,
-                                               &build_file));
+  ASSIGN_OR_RETURN(input.source,
+                   ReadBuildFile(invocation.Get("file"), folder, &build_file));
   RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
   RETURN_IF_ERROR(ReadContext(invocation, build_file, input));
   RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
@@ -375,12 +372,14 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   } else if (format == "short") {
     input.render.format = ErrorFormat::kShort;
   } else if (format != "human") {
-    return UsageError(absl::StrCat("--error-format is human, short or json, "
-                                   "not `", format, "`"));
+    return UsageError(
+        absl::StrCat("--error-format is human, short or json, "
+                     "not `",
+                     format, "`"));
   }
   const char* no_colour = getenv("NO_COLOR");
-  input.render.colour = isatty(STDERR_FILENO) &&
-                        (no_colour == nullptr || *no_colour == '\0');
+  input.render.colour =
+      isatty(STDERR_FILENO) && (no_colour == nullptr || *no_colour == '\0');
   return input;
 }
 

@@ -211,9 +211,9 @@ List SmallList() {
 
 TEST(ListFormat, TablesAlignAndEscape) {
   EXPECT_EQ(*FormatList(SmallList(), ""),
-            "NAME         SIZE\n"
-            "long name    1kB\n"
-            "b\\x1b[2J     12kB\n");
+            "NAME        SIZE\n"
+            "long name   1kB\n"
+            "b\\x1b[2J    12kB\n");
   EXPECT_EQ(*FormatList(SmallList(), "table {{.Size}}\\t{{.Hidden}}"),
             "SIZE   Hidden\n1kB    x\n12kB   y\n");
 }

@@ -82,8 +82,8 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   if (emit == "syntax" && !diagnostics.has_errors()) {
     return Emit(grammar::PrintDockerfile(syntax));
   }
-  std::vector<frontend::BaseUse> uses = frontend::FindBases(
-      syntax, input.source, input.frontend, diagnostics);
+  std::vector<frontend::BaseUse> uses =
+      frontend::FindBases(syntax, input.source, input.frontend, diagnostics);
   ASSIGN_OR_RETURN(frontend::BaseImages bases,
                    ResolveBases(uses, store, diagnostics));
   ir::BuildGraph graph = frontend::LowerDockerfile(

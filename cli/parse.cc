@@ -1,7 +1,6 @@
 #include "cli/parse.h"
 
 #include <CLI/CLI.hpp>
-#include <cctype>
 #include <cstdlib>
 #include <map>
 #include <optional>
@@ -16,8 +15,6 @@
 
 namespace lamina::cli {
 namespace {
-
-constexpr const char* kWordsOption = "words";
 
 const Flag* FindFlag(const Command& command, absl::string_view name) {
   for (const Flag& flag : command.flags) {
@@ -61,20 +58,33 @@ bool ConsumesNext(const Command& command, absl::string_view arg) {
 
 bool IsFlag(absl::string_view arg) { return arg.size() > 1 && arg[0] == '-'; }
 
-// The number of leading arguments that are flags and their values, when the
-// first word ends the flags; else all up to "--".
-size_t FlagsEnd(const Command& command, const std::vector<std::string>& args) {
+struct Arguments {
+  std::vector<std::string> flags;  // And the values that follow them.
+  std::vector<std::string> words;
+};
+
+// Parts flags from words. "--" ends the flags, and so does the first word when
+// the command wants it.
+Arguments PartArguments(const Command& command,
+                        const std::vector<std::string>& args) {
+  Arguments parted;
   for (size_t i = 0; i < args.size(); ++i) {
-    if (args[i] == "--") {
-      return i;
+    const bool word = !IsFlag(args[i]);
+    if (args[i] == "--" || (word && command.flags_end_at_first_word)) {
+      parted.words.insert(parted.words.end(), args.begin() + i + (word ? 0 : 1),
+                          args.end());
+      break;
     }
-    if (IsFlag(args[i])) {
-      i += ConsumesNext(command, args[i]) ? 1 : 0;
-    } else if (command.flags_end_at_first_word) {
-      return i;
+    if (word) {
+      parted.words.push_back(args[i]);
+      continue;
+    }
+    parted.flags.push_back(args[i]);
+    if (ConsumesNext(command, args[i]) && i + 1 < args.size()) {
+      parted.flags.push_back(args[++i]);
     }
   }
-  return args.size();
+  return parted;
 }
 
 // `-f=x` means `-f x`, as in docker; CLI11 would keep the `=`.
@@ -205,77 +215,63 @@ absl::Status CheckWords(const Command& command,
       " arguments; usage: lamina ", command.name, " ", command.usage));
 }
 
-struct Parsed {
-  Invocation::Values values;
-  std::vector<std::string> words;
-};
-
-absl::StatusOr<Parsed> RunParser(const Command& command,
-                                 const std::vector<std::string>& flag_args) {
+absl::StatusOr<Invocation::Values> ParseFlags(
+    const Command& command, const std::vector<std::string>& args) {
   CLI::App app;
   app.set_help_flag("");
   app.allow_extras();
   const Options options = AddFlags(command, app);
-  CLI::Option* words = app.add_option(kWordsOption, CLI::callback_t(), "");
-  words->expected(0, CLI::detail::expected_max_vector_size)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
   try {
-    app.parse(std::vector<std::string>(flag_args.rbegin(), flag_args.rend()));
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::ParseError& error) {
-    return Translate(error, command, flag_args);
+    return Translate(error, command, args);
   }
   for (const std::string& extra : app.remaining()) {
     return UnknownFlag(command, extra);
   }
-  Parsed parsed;
+  Invocation::Values values;
   for (const auto& [name, option] : options) {
     if (option->count() > 0) {
-      parsed.values[name] = option->results();
+      values[name] = option->results();
     }
   }
-  parsed.words = words->results();
-  return parsed;
+  return values;
 }
 
 }  // namespace
 
 absl::StatusOr<Invocation> ParseArguments(
     const Command& command, const std::vector<std::string>& args) {
-  const size_t end = FlagsEnd(command, args);
-  std::vector<std::string> flag_args;
-  for (size_t i = 0; i < end; ++i) {
-    flag_args.push_back(WithoutShortEquals(command, args[i]));
+  Arguments parted = PartArguments(command, args);
+  for (std::string& arg : parted.flags) {
+    arg = WithoutShortEquals(command, arg);
   }
-  ASSIGN_OR_RETURN(Parsed parsed, RunParser(command, flag_args));
-  const size_t rest = end < args.size() && args[end] == "--" ? end + 1 : end;
-  parsed.words.insert(parsed.words.end(), args.begin() + rest, args.end());
-
+  ASSIGN_OR_RETURN(Invocation::Values all, ParseFlags(command, parted.flags));
   for (const Flag& flag : command.flags) {
-    std::vector<std::string>& values = parsed.values[std::string(flag.name)];
+    std::vector<std::string>& values = all[std::string(flag.name)];
     if (values.empty()) {
       if (std::optional<std::string> value = FromEnvironment(flag)) {
         values.push_back(*value);
       }
     }
     if (values.empty()) {
-      parsed.values.erase(std::string(flag.name));
+      all.erase(std::string(flag.name));
       continue;
     }
     RETURN_IF_ERROR(CheckFlag(flag, values));
   }
-  RETURN_IF_ERROR(CheckWords(command, parsed.words));
-  return Invocation(command, std::move(parsed.values), std::move(parsed.words));
+  RETURN_IF_ERROR(CheckWords(command, parted.words));
+  return Invocation(command, std::move(all), std::move(parted.words));
 }
 
 bool AsksForHelp(const Command& command, const std::vector<std::string>& args) {
   const bool short_free = FindShort(command, 'h') == nullptr;
-  const size_t end = FlagsEnd(command, args);
-  for (size_t i = 0; i < end; ++i) {
-    if (args[i] == "--help" || (short_free && args[i] == "-h")) {
+  const std::vector<std::string> flags = PartArguments(command, args).flags;
+  for (size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i] == "--help" || (short_free && flags[i] == "-h")) {
       return true;
     }
-    i += IsFlag(args[i]) && ConsumesNext(command, args[i]) ? 1 : 0;
+    i += ConsumesNext(command, flags[i]) ? 1 : 0;
   }
   return false;
 }

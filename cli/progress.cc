@@ -250,12 +250,12 @@ void Progress::Draw(bool last) {
   absl::StrAppend(&frame, "\r", kClearBelow);
   for (int id : over_) {
     absl::StrAppend(&frame, ScreenStepLine(model_.steps[id - 1], now, screen_),
-                    "\r\n");
+                    "\n");
   }
   over_.clear();
   const std::vector<std::string> lines = ScreenLines(model_, now, screen_);
   for (const std::string& line : lines) {
-    absl::StrAppend(&frame, line, "\r\n");
+    absl::StrAppend(&frame, line, "\n");
   }
   drawn_lines_ = lines.size();
   absl::StrAppend(&frame, last ? kShowCursor : "", kEndFrame);

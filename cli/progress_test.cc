@@ -119,7 +119,7 @@ TEST(Screen, ActiveStepsShowTheirLastLines) {
       ScreenLines(ModelWith(1, 9), 8.2, options);
   ASSERT_EQ(lines.size(), 8);
   EXPECT_EQ(lines[0], "[+] 8.2s  0/1 steps  1 running");
-  EXPECT_EQ(lines[1], " ▸ build 1  RUN make               8.2 s");
+  EXPECT_EQ(lines[1], " ▸ build 1  RUN make              8.2 s");
   EXPECT_EQ(lines[2], "   │ line 4");
   EXPECT_EQ(lines[7], "   │ line 9");
 }
