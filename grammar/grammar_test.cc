@@ -86,6 +86,7 @@ TEST(Lines, AreJoinedAsTheReferenceJoinsThem) {
       {"run\ta", "RUN a"},
       {"RUN", "RUN "},
       {"\\\nRUN a", "RUN a"},
+      {"\\\n  RUN a", "RUN a"},
   };
   for (const TextCase& test : cases) {
     Reading reading(test.input);
@@ -138,6 +139,7 @@ TEST(Lines, FormErrorsNameThePlaceAndAllAreReported) {
        "5:5-5:7 ENV names can not be blank\n"
        "6:5-6:5 ARG names can not be blank\n"
        "7:1-7:4 ARG requires at least one argument\n"},
+      {"\\", "1:1-1:1 unknown instruction ``\n"},
       {"RUN [\"a\", 1]\n",
        "1:5-1:13 when using JSON array syntax, arrays must be comprised of "
        "strings only\n"},
