@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_split.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 
 namespace lamina::frontend {
@@ -66,12 +66,15 @@ constexpr Row kRows[] = {
     {"\"\\n\"", "\\n"},
     {"\\'", "'"},
     {"\\\"", "\""},
-    {"'a", "!unexpected end of statement while looking for matching "
-           "single-quote"},
-    {"\"a", "!unexpected end of statement while looking for matching "
-            "double-quote"},
-    {"it's", "!unexpected end of statement while looking for matching "
-             "single-quote"},
+    {"'a",
+     "!unexpected end of statement while looking for matching "
+     "single-quote"},
+    {"\"a",
+     "!unexpected end of statement while looking for matching "
+     "double-quote"},
+    {"it's",
+     "!unexpected end of statement while looking for matching "
+     "single-quote"},
     {"\xC3\xA4", "\xC3\xA4"},
     {"\xFF", "\xEF\xBF\xBD"},
     // Plain variables.
@@ -169,8 +172,9 @@ constexpr Row kRows[] = {
     {"${n%%*}", "one\n"},
     {"${unset#x}", ""},
     {"${unset%%x}", ""},
-    {"${v#\\x}", "!invalid pattern (\\x) in substitution: invalid escape "
-                 "'\\x'"},
+    {"${v#\\x}",
+     "!invalid pattern (\\x) in substitution: invalid escape "
+     "'\\x'"},
     // Replacement.
     {"${v/a/A}", "vAlue"},
     {"${v/x/A}", "value"},
@@ -190,8 +194,9 @@ constexpr Row kRows[] = {
     {"${v//e/\\/}", "valu\\/"},
     {"${unset/a/b}", ""},
     {"${unset//a/b}", ""},
-    {"${v//\\y/x}", "!invalid pattern (\\y) in substitution: invalid escape "
-                    "'\\y'"},
+    {"${v//\\y/x}",
+     "!invalid pattern (\\y) in substitution: invalid escape "
+     "'\\y'"},
     // Syntax.
     {"${}", "!syntax error: bad substitution"},
     {"${:-x}", "!syntax error: bad substitution"},
@@ -209,8 +214,8 @@ TEST(ExpandTest, WordsHaveTheValuesOfTheReference) {
   static_assert(std::size(kRows) >= 120);
   for (const Row& row : kRows) {
     absl::StatusOr<std::string> value = ExpandWord(row.word, '\\', variables);
-    std::string got = value.ok() ? *value
-                                 : absl::StrCat("!", value.status().message());
+    std::string got =
+        value.ok() ? *value : absl::StrCat("!", value.status().message());
     std::string want = row.result;
     if (absl::StartsWith(want, "!")) {
       want = absl::StrCat("!failed to process \"", row.word,
@@ -243,9 +248,9 @@ TEST(ExpandTest, SplittingKeepsQuotedValuesTogether) {
 
 TEST(ExpandTest, HeredocBodiesKeepQuotesAndLoseBackslashes) {
   Variables variables = TestVariables();
-  EXPECT_EQ(*ExpandHeredoc("'$v' \"${v}\"\\n\\$v \\\\ $(x) `y` $1\n",
-                           variables),
-            "'value' \"value\"n$v \\ $(x) `y` \n");
+  EXPECT_EQ(
+      *ExpandHeredoc("'$v' \"${v}\"\\n\\$v \\\\ $(x) `y` $1\n", variables),
+      "'value' \"value\"n$v \\ $(x) `y` \n");
 }
 
 }  // namespace
