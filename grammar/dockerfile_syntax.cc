@@ -57,7 +57,8 @@ class DockerfileReader {
  private:
   void ReadStatement(DockerfileSyntax& syntax) {
     Statement statement;
-    bool usable = ReadInstruction({line_.text, 0}, /*inner=*/false, statement);
+    Part whole = {TrimRight(line_.text), 0};
+    bool usable = ReadInstruction(whole, /*inner=*/false, statement);
     // The bodies belong to this line whatever else is wrong with it.
     usable = ReadHeredocs(statement) && usable;
     statement.range = line_.range;
