@@ -57,14 +57,15 @@ TEST(DescribeTest, RealFilesAreReadAsTheReferenceParserReadsThem) {
 }
 
 TEST(DescribeTest, EveryKeyOfEveryInstructionIsShown) {
-  Json object = Describe("dir/Dockerfile",
-                         "FROM --platform=linux/amd64 a AS B\n"
-                         "ARG x y=\"1\"\n"
-                         "RUN <<-E\n\tls\nE\n"
-                         "COPY a <<-\"F\" /d/\n\tx\nF\n"
-                         "HEALTHCHECK --interval=1m30s --retries=2 CMD [\"a\"]\n"
-                         "EXPOSE 80 443\n"
-                         "ONBUILD RUN ls\n");
+  Json object =
+      Describe("dir/Dockerfile",
+               "FROM --platform=linux/amd64 a AS B\n"
+               "ARG x y=\"1\"\n"
+               "RUN <<-E\n\tls\nE\n"
+               "COPY a <<-\"F\" /d/\n\tx\nF\n"
+               "HEALTHCHECK --interval=1m30s --retries=2 CMD [\"a\"]\n"
+               "EXPOSE 80 443\n"
+               "ONBUILD RUN ls\n");
   EXPECT_EQ(
       PrintJson(object),
       R"({"escape":"\\","file":"Dockerfile","instructions":[)"

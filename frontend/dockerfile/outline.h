@@ -21,8 +21,8 @@ namespace lamina::frontend {
 struct Origin {
   enum class Kind { kScratch, kStage, kContext, kImage };
   Kind kind = Kind::kScratch;
-  size_t stage = 0;          // Position in Outline::stages.
-  std::string context;       // Name of a named context.
+  size_t stage = 0;     // Position in Outline::stages.
+  std::string context;  // Name of a named context.
   ir::ImageReference image;
 };
 
