@@ -4,13 +4,12 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <deque>
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "backend/assemble_image.h"
 #include "backend/formats/formats.h"
 #include "backend/unpack.h"
@@ -26,37 +25,29 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-// The end of a step's output, line by line.
+// The end of a step's output.
 class LastLines {
  public:
   void Add(absl::string_view bytes) {
-    for (absl::string_view piece : absl::StrSplit(bytes, '\n')) {
-      if (at_line_start_) {
-        lines_.emplace_back();
-        at_line_start_ = false;
-      }
-      if (lines_.back().size() < 4096) {
-        absl::StrAppend(&lines_.back(), piece.substr(0, 4096));
-      }
-      at_line_start_ = true;
-      if (lines_.size() > kLastLines + 1) {
-        lines_.pop_front();
-      }
+    absl::StrAppend(&text_, bytes);
+    if (text_.size() > 2 * kMaxBytes) {
+      text_.erase(0, text_.size() - kMaxBytes);
     }
-    // What follows the last LF is the beginning of a line, not a line.
-    at_line_start_ = false;
   }
+  // At most kLastLines lines, without the final line end.
   std::string Text() const {
-    std::string text = absl::StrJoin(lines_, "\n");
-    while (!text.empty() && text.back() == '\n') {
-      text.pop_back();
+    absl::string_view text = absl::StripTrailingAsciiWhitespace(text_);
+    size_t begin = text.size();
+    for (size_t lines = 0; lines < kLastLines && begin > 0; ++lines) {
+      size_t end = text.rfind('\n', begin - 1);
+      begin = end == absl::string_view::npos ? 0 : end;
     }
-    return text;
+    return std::string(absl::StripLeadingAsciiWhitespace(text.substr(begin)));
   }
 
  private:
-  std::deque<std::string> lines_;
-  bool at_line_start_ = true;
+  static constexpr size_t kMaxBytes = 64 * 1024;
+  std::string text_;
 };
 
 class Executor {
