@@ -87,8 +87,9 @@ void DetachMounts(const Channel& channel) {
 }
 
 int MakeRoot(const Channel& channel, const InitPlan& plan) {
+  MountStubs(channel, plan.targets, plan.files);
   int root = MountRoot(channel, plan.overlay);
-  if (AddHiddenStubs(channel, root, plan.top_stubs.c_str(), plan.targets)) {
+  if (AddHiddenStubs(channel, root, plan.targets)) {
     root = RemountWithTop(channel, plan.overlay, root);
   }
   return root;

@@ -33,8 +33,8 @@ struct InitPlan {
   std::string gid_map;
 
   OverlayPlan overlay;
-  std::string top_stubs;
   std::vector<StubTarget> targets;
+  std::vector<StubFile> files;
   MountPlan mounts;
   std::string hostname;
 

@@ -22,12 +22,15 @@ struct Option {
   const char* value;
 };
 
-// Without inode numbers, renames and metadata in side files, an upper folder
-// holds exactly what the command wrote.
+// Without an index, renames and split metadata, an upper folder holds exactly
+// what the command wrote. xino gives everything in the root one device number
+// although our own layer is on another file system: `cp -x` and
+// `tar --one-file-system` would stop at it otherwise. It changes the inode
+// numbers of that other file system only.
 constexpr Option kOptions[] = {{"index", "off"},
                                {"metacopy", "off"},
                                {"redirect_dir", "nofollow"},
-                               {"xino", "off"}};
+                               {"xino", "on"}};
 
 std::string EscapeFolder(const std::string& name) {
   std::string out;

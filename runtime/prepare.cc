@@ -176,40 +176,41 @@ absl::Status OpenSource(const HostFeatures& host, ExtraMount& mount,
 }
 
 // Writes go to a copy on the store's disk that is removed afterwards.
-absl::Status PrepareScratch(const HostFeatures& host, size_t index,
+absl::Status PrepareScratch(const HostFeatures& host, const std::string& work,
                             ExtraMount& mount, PreparedRun& run) {
-  std::string name = absl::StrCat("scratch", index);
-  if (!mount.is_folder) {
-    ASSIGN_OR_RETURN(std::string bytes, ReadFile(mount.source));
-    struct stat info;
-    if (stat(mount.source.c_str(), &info) != 0) {
-      return ErrnoError(absl::StrCat("open the mount source ", mount.source));
-    }
-    RETURN_IF_ERROR(run.stubs->AddFile(name, bytes, info.st_mode & 07777));
-    mount.source = run.stubs->Path(name);
-    return OpenSource(host, mount, run);
-  }
-  for (const char* part : {"lower", "upper", "work", "root"}) {
-    RETURN_IF_ERROR(run.stubs->AddFolder(absl::StrCat(name, "/", part)));
-  }
   struct stat info;
-  std::string upper = run.stubs->Path(absl::StrCat(name, "/upper"));
-  // The root of an overlay has the attributes of its upper folder.
-  if (stat(mount.source.c_str(), &info) != 0 ||
-      chmod(upper.c_str(), info.st_mode & 07777) != 0 ||
-      chown(upper.c_str(), info.st_uid, info.st_gid) != 0) {
+  if (stat(mount.source.c_str(), &info) != 0) {
     return ErrnoError(absl::StrCat("open the mount source ", mount.source));
   }
+  ASSIGN_OR_RETURN(std::string scratch, run.scratch.Get(work));
+  std::string folder =
+      absl::StrCat(scratch, "/", run.plan.mounts.extra.size());
+  if (!mount.is_folder) {
+    ASSIGN_OR_RETURN(std::string bytes, ReadFile(mount.source));
+    RETURN_IF_ERROR(
+        ReplaceFile(folder, bytes, info.st_mode & 07777, /*durable=*/false));
+    mount.source = folder;
+    return OpenSource(host, mount, run);
+  }
+  for (const char* part : {"/lower", "/upper", "/work", "/root"}) {
+    RETURN_IF_ERROR(MakeDirs(absl::StrCat(folder, part)));
+  }
+  std::string upper = absl::StrCat(folder, "/upper");
+  // The root of an overlay has the attributes of its upper folder.
+  if (chown(upper.c_str(), info.st_uid, info.st_gid) != 0 ||
+      chmod(upper.c_str(), info.st_mode & 07777) != 0) {
+    return ErrnoError(absl::StrCat("make the folder ", upper));
+  }
   mount.type = ExtraMount::Type::kScratch;
-  mount.lower_point = run.stubs->Path(absl::StrCat(name, "/lower"));
-  mount.scratch_point = run.stubs->Path(absl::StrCat(name, "/root"));
+  mount.lower_point = absl::StrCat(folder, "/lower");
+  mount.scratch_point = absl::StrCat(folder, "/root");
   mount.scratch = PlanScratchOverlay(
-      mount.lower_point, upper, run.stubs->Path(absl::StrCat(name, "/work")),
-      host.overlay);
+      mount.lower_point, upper, absl::StrCat(folder, "/work"), host.overlay);
   return OpenSource(host, mount, run);
 }
 
 absl::StatusOr<ExtraMount> PrepareMount(const SandboxMount& mount,
+                                        const std::string& work,
                                         const HostFeatures& host,
                                         PreparedRun& run) {
   ExtraMount extra;
@@ -232,27 +233,23 @@ absl::StatusOr<ExtraMount> PrepareMount(const SandboxMount& mount,
   }
   extra.is_folder = S_ISDIR(info.st_mode);
   RETURN_IF_ERROR(mount.discard_writes
-                      ? PrepareScratch(host, run.plan.mounts.extra.size(),
-                                       extra, run)
+                      ? PrepareScratch(host, work, extra, run)
                       : OpenSource(host, extra, run));
   return extra;
 }
 
 // /etc/hosts or /etc/resolv.conf: a file of ours, read-only.
-absl::Status AddGeneratedFile(const std::string& target,
-                              const std::string& text,
-                              const HostFeatures& host, PreparedRun& run) {
+void AddGeneratedFile(const std::string& target, std::string text,
+                      InitPlan& plan) {
   ExtraMount mount;
   mount.target = target;
   mount.is_folder = false;
   mount.required = false;
   mount.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
   std::string name(BaseName(target));
-  RETURN_IF_ERROR(run.stubs->AddFile(name, text));
-  mount.source = run.stubs->Path(name);
-  RETURN_IF_ERROR(OpenSource(host, mount, run));
-  run.plan.mounts.extra.push_back(std::move(mount));
-  return absl::OkStatus();
+  mount.source = JoinPath(kStubPoint, name);
+  plan.files.push_back({name, std::move(text)});
+  plan.mounts.extra.push_back(std::move(mount));
 }
 
 absl::Status PrepareMounts(const SandboxSpec& spec, const HostFeatures& host,
@@ -269,13 +266,11 @@ absl::Status PrepareMounts(const SandboxSpec& spec, const HostFeatures& host,
     mounts.read_only = host.read_only;
   }
   if (spec.network != Network::kNone) {
-    RETURN_IF_ERROR(
-        AddGeneratedFile("/etc/hosts", HostsText(spec), host, run));
-    RETURN_IF_ERROR(AddGeneratedFile("/etc/resolv.conf", ResolvConfText(spec),
-                                     host, run));
+    AddGeneratedFile("/etc/hosts", HostsText(spec), run.plan);
+    AddGeneratedFile("/etc/resolv.conf", ResolvConfText(spec), run.plan);
   }
   for (const SandboxMount& mount : spec.mounts) {
-    ASSIGN_OR_RETURN(ExtraMount extra, PrepareMount(mount, host, run));
+    ASSIGN_OR_RETURN(ExtraMount extra, PrepareMount(mount, spec.work, host, run));
     mounts.extra.push_back(std::move(extra));
   }
   // A mount on a parent folder would hide one that came before it.
@@ -298,11 +293,8 @@ absl::Status PrepareRoot(const SandboxSpec& spec, const HostFeatures& host,
   for (const ExtraMount& mount : plan.mounts.extra) {
     plan.targets.push_back({mount.target, mount.is_folder, mount.required});
   }
-  RETURN_IF_ERROR(run.stubs->AddStubs(plan.targets));
-  plan.top_stubs = run.stubs->top();
-  OverlayFolders folders = {spec.lower_base,     spec.lowers,
-                            run.stubs->top(),    run.stubs->bottom(),
-                            spec.upper,          spec.work};
+  OverlayFolders folders = {spec.lower_base, spec.lowers, kTopStubs,
+                            kBottomStubs,    spec.upper,  spec.work};
   ASSIGN_OR_RETURN(plan.overlay, PlanOverlay(folders, host.overlay));
   return absl::OkStatus();
 }
@@ -328,6 +320,23 @@ absl::Status PreparePrivileges(const SandboxSpec& spec,
 }
 
 }  // namespace
+
+ScratchFolder::~ScratchFolder() {
+  if (!path_.empty()) {
+    RemoveTree(path_).IgnoreError();
+  }
+}
+
+absl::StatusOr<std::string> ScratchFolder::Get(const std::string& work) {
+  if (path_.empty()) {
+    std::string path = absl::StrCat(work, ".scratch");
+    // Left behind by a process that was killed.
+    RETURN_IF_ERROR(RemoveTree(path));
+    RETURN_IF_ERROR(MakeDirs(path, 0700));
+    path_ = std::move(path);
+  }
+  return path_;
+}
 
 HostFeatures ProbeHost() {
   HostFeatures host;
@@ -360,8 +369,6 @@ absl::Status Prepare(const SandboxSpec& spec, const HostFeatures& host,
   plan.args.push_back(nullptr);
   RETURN_IF_ERROR(PrepareEnv(spec, run));
   RETURN_IF_ERROR(PreparePrivileges(spec, programs, plan));
-  ASSIGN_OR_RETURN(StubFolder stubs, StubFolder::Create(spec.work));
-  run.stubs.emplace(std::move(stubs));
   RETURN_IF_ERROR(PrepareMounts(spec, host, run));
   RETURN_IF_ERROR(PrepareRoot(spec, host, run));
   RETURN_IF_ERROR(PrepareStreams(spec, run));

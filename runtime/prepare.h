@@ -21,13 +21,28 @@ struct HostFeatures {
 };
 HostFeatures ProbeHost();
 
+// The folder for writes that are thrown away, beside the work folder because
+// it must be on a file system that can be an upper folder.
+class ScratchFolder {
+ public:
+  ScratchFolder() = default;
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder();
+  // Makes it when it is needed first.
+  absl::StatusOr<std::string> Get(const std::string& work);
+
+ private:
+  std::string path_;
+};
+
 // A run that is ready for its clone. Not movable: `plan` points into it.
 struct PreparedRun {
   PreparedRun() = default;
   PreparedRun(const PreparedRun&) = delete;
   PreparedRun& operator=(const PreparedRun&) = delete;
 
-  std::optional<StubFolder> stubs;
+  ScratchFolder scratch;
   std::vector<std::string> env;
   UniqueFd child_report;
   UniqueFd child_in;

@@ -226,8 +226,8 @@ TEST_F(SandboxTest, AFifoInPlaceOfPasswdDoesNotHang) {
   unlink(Path("base/etc/passwd").c_str());
   ASSERT_EQ(mkfifo(Path("base/etc/passwd").c_str(), 0644), 0);
   spec_.user = "5:6";
-  spec_.args = {"/bin/busybox", "id", "-u"};
-  EXPECT_EQ(Run(spec_).out, "5\n");
+  spec_.args = {"/bin/busybox", "grep", "Uid", "/proc/self/status"};
+  EXPECT_EQ(Run(spec_).out, "Uid:\t5\t5\t5\t5\n");
 }
 
 TEST_F(SandboxTest, CapabilitiesAreTheDefaultElevenUnderAFilter) {
@@ -268,8 +268,8 @@ TEST_F(SandboxTest, TheKernelsFilesAreHiddenOrReadOnly) {
                    "echo y > /dev/stdout"),
             "core fd full mqueue null pipes ptmx pts random shm stderr stdin "
             "stdout tty urandom zero y\n");
-  EXPECT_EQ(Output("cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l"),
-            "lamina-init\n4\n");
+  EXPECT_EQ(Output("cat /proc/1/comm; echo /proc/[0-9]*"),
+            "lamina-init\n/proc/1 /proc/2\n");
   EXPECT_NE(Shell("cat /proc/1/exe").exit_code, 0);
 }
 
@@ -296,12 +296,12 @@ TEST_F(SandboxTest, HostsAndResolverAreProvidedReadOnly) {
 
 // Everything that could make a target's stub show up.
 TEST_F(SandboxTest, TrueLeavesTheUpperFolderEmpty) {
-  spec_.args = {"/bin/busybox", "true"};
   auto expect_empty = [&](const char* what) {
+    spec_.args = {"/bin/busybox", "true"};
     Outcome outcome = Run(spec_);
     EXPECT_EQ(outcome.exit_code, 0) << what << outcome.error;
     EXPECT_EQ(Listing(Path("upper")), "") << what;
-    EXPECT_FALSE(FileExists(Path("work.stubs"))) << what;
+    EXPECT_FALSE(FileExists(Path("work.scratch"))) << what;
   };
   expect_empty("no targets in the base");
   Write(Path("base/etc/resolv.conf"), "old\n");
@@ -321,6 +321,16 @@ TEST_F(SandboxTest, TrueLeavesTheUpperFolderEmpty) {
   spec_.mounts = {{.type = SandboxMount::Type::kTmpfs, .target = "/a/b/c"}};
   ASSERT_EQ(mknod(Path("base/a").c_str(), S_IFCHR, 0), 0);
   expect_empty("a mount below a whiteout");
+}
+
+TEST_F(SandboxTest, TheRootIsOneFileSystem) {
+  EXPECT_EQ(Output("touch /new; busybox stat -c %d / /new /etc/passwd /etc "
+                   "/bin/busybox | busybox uniq | wc -l"),
+            "1\n");
+  struct stat info;
+  ASSERT_EQ(stat(Path("base/etc/passwd").c_str(), &info), 0);
+  EXPECT_EQ(Output("busybox stat -c %i /etc/passwd"),
+            absl::StrCat(info.st_ino, "\n"));
 }
 
 TEST_F(SandboxTest, AHiddenTargetKeepsItsFoldersAttributes) {
@@ -389,6 +399,7 @@ TEST_F(SandboxTest, MountsOfEveryKindLeaveNoTrace) {
   EXPECT_EQ(Listing(Path("src")), "./file\n./new\n");
   EXPECT_EQ(*ReadFile(Path("src/file")), "content\n");
   EXPECT_EQ(Listing(Path("upper")), "");
+  EXPECT_FALSE(FileExists(Path("work.scratch")));
   spec_.mounts = {{.source = "/nonexistent", .target = "/x"}};
   EXPECT_EQ(Shell("true").error,
             "cannot open the mount source /nonexistent: "
@@ -544,7 +555,7 @@ TEST_F(SandboxTest, ATerminalIsTheSandboxsOwn) {
   int saved_out = dup(1);
   dup2(in[0], 0);
   dup2(out[1], 1);
-  ASSERT_EQ(write(in[1], "echo typed $((40+2))\nexit 5\n", 27), 27);
+  ASSERT_TRUE(WriteAll(in[1], "echo typed $((40+2))\nexit 5\n").ok());
   spec_.tty = true;
   spec_.args = {"/bin/sh", "-c", "tty; exec /bin/sh"};
   Outcome outcome = Run(spec_);

@@ -8,10 +8,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
-#include "absl/strings/str_cat.h"
-#include "base/status.h"
+#include "absl/strings/string_view.h"
 #include "runtime/kernel.h"
+#include "runtime/mounts.h"
 
 namespace lamina::runtime {
 namespace {
@@ -155,69 +156,42 @@ bool MakeStub(int top, absl::string_view path, bool is_folder) {
 
 }  // namespace
 
-absl::StatusOr<StubFolder> StubFolder::Create(const std::string& work) {
-  StubFolder folder(absl::StrCat(work, ".stubs"));
-  if (mkdir(folder.path_.c_str(), 0700) != 0) {
-    if (errno != EEXIST) {
-      return ErrnoError(absl::StrCat("create the folder ", folder.path_));
-    }
-    // Left behind by a process that was killed.
-    RETURN_IF_ERROR(RemoveTree(folder.path_));
-    if (mkdir(folder.path_.c_str(), 0700) != 0) {
-      return ErrnoError(absl::StrCat("create the folder ", folder.path_));
+void MountStubs(const Channel& channel, const std::vector<StubTarget>& targets,
+                const std::vector<StubFile>& files) {
+  constexpr MountOption kOptions[] = {{"mode", "755"}};
+  int tree = NewMount(channel, "tmpfs", MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+                      kOptions, std::size(kOptions));
+  for (const char* layer : {"bottom", "top"}) {
+    if (mkdirat(tree, layer, 0755) != 0) {
+      channel.Fail(errno, "make the layer of mount targets");
     }
   }
-  RETURN_IF_ERROR(folder.AddFolder("bottom"));
-  RETURN_IF_ERROR(folder.AddFolder("top"));
-  return folder;
-}
-
-StubFolder::~StubFolder() {
-  if (!path_.empty()) {
-    RemoveTree(path_).IgnoreError();
-  }
-}
-
-std::string StubFolder::Path(absl::string_view name) const {
-  return JoinPath(path_, name);
-}
-
-absl::Status StubFolder::AddFolder(absl::string_view name) {
-  std::string path = Path(name);
-  if (mkdir(path.c_str(), 0755) == 0) {
-    chmod(path.c_str(), 0755);
-    return absl::OkStatus();
-  }
-  if (errno == ENOENT) {
-    RETURN_IF_ERROR(AddFolder(DirName(name)));
-    return AddFolder(name);
-  }
-  return errno == EEXIST ? absl::OkStatus()
-                         : ErrnoError(absl::StrCat("create folder ", path));
-}
-
-absl::Status StubFolder::AddFile(absl::string_view name,
-                                 absl::string_view text, mode_t mode) {
-  if (absl::string_view parent = DirName(name); !parent.empty()) {
-    RETURN_IF_ERROR(AddFolder(parent));
-  }
-  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(Path(name), O_CREAT | O_WRONLY, mode));
-  fchmod(fd.get(), mode);
-  return WriteAll(fd.get(), text);
-}
-
-absl::Status StubFolder::AddStubs(const std::vector<StubTarget>& targets) {
+  int bottom = openat(tree, "bottom", O_PATH | O_DIRECTORY | O_CLOEXEC);
   for (const StubTarget& target : targets) {
-    std::string name = JoinPath("bottom", target.path);
-    absl::Status made =
-        target.is_folder ? AddFolder(name) : AddFile(name);
-    RETURN_IF_ERROR(Annotate(
-        made, absl::StrCat("cannot make the mount target ", target.path)));
+    absl::string_view path = target.path;
+    path.remove_prefix(1);
+    if (!MakeStub(bottom, path, target.is_folder)) {
+      channel.Fail(errno, "make the mount target", target.path);
+    }
   }
-  return absl::OkStatus();
+  for (const StubFile& file : files) {
+    int fd = openat(tree, file.name.c_str(),
+                    O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    ssize_t size = static_cast<ssize_t>(file.text.size());
+    if (fd < 0 || write(fd, file.text.data(), file.text.size()) != size) {
+      channel.Fail(errno, "write the file", file.name);
+    }
+    close(fd);
+  }
+  if (move_mount(tree, "", AT_FDCWD, kStubPoint, MOVE_MOUNT_F_EMPTY_PATH) !=
+      0) {
+    channel.Fail(errno, "mount the layer of mount targets");
+  }
+  close(bottom);
+  close(tree);
 }
 
-bool AddHiddenStubs(const Channel& channel, int root, const char* top,
+bool AddHiddenStubs(const Channel& channel, int root,
                     const std::vector<StubTarget>& targets) {
   int folder = -1;
   FixedPath resolved;
@@ -232,7 +206,7 @@ bool AddHiddenStubs(const Channel& channel, int root, const char* top,
       continue;
     }
     if (folder < 0) {
-      folder = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      folder = open(kTopStubs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (!MakeStub(folder, resolved.view(), target.is_folder)) {
       channel.Fail(errno, "make the mount target", target.path);
