@@ -514,6 +514,74 @@ TEST(ScanUpper, RefusesWhatItCannotExpress) {
                         "/d: has the xattr `trusted.overlay.redirect`"));
 }
 
+std::string Lines(const ir::StepDiff& diff) {
+  std::vector<std::string> lines;
+  for (const Entry& entry : diff.entries) {
+    lines.push_back(absl::StrCat(std::string(1, char(entry.type)), " ",
+                                 entry.path, entry.link.empty() ? "" : " ",
+                                 entry.link));
+  }
+  return absl::StrJoin(lines, "|");
+}
+
+TEST(ScanUpper, LeavesOutWhatEqualsTheTreeBelow) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << kNeedsRoot;
+  }
+  Stack stack;
+  ASSERT_TRUE(stack
+                  .Add({Folder("d"), File("d/f", "one"), File("d/g", "two"),
+                        Symlink("d/s", "f")})
+                  .ok());
+  std::string upper = stack.folder() + "/upper";
+  std::string copy = absl::StrCat("cp -a ", stack.layers()[0], " ", upper);
+  ASSERT_EQ(system(copy.c_str()), 0);
+  auto scan = [&] {
+    absl::StatusOr<ir::StepDiff> diff =
+        ScanUpper(upper, stack.tree(), stack.layers());
+    return diff.ok() ? Lines(*diff) : std::string(diff.status().message());
+  };
+  EXPECT_EQ(scan(), "");
+  // The same size and time, other bytes.
+  ASSERT_TRUE(ReplaceFile(upper + "/d/g", "TWO", 0644, false).ok());
+  std::string touch =
+      absl::StrCat("touch -r ", stack.layers()[0], "/d/g ", upper, "/d/g; ",
+                   "touch -r ", stack.layers()[0], "/d ", upper, "/d");
+  ASSERT_EQ(system(touch.c_str()), 0);
+  EXPECT_EQ(scan(), "d d|f d/g");
+  // A new name of an old file: the group must not span layers.
+  ASSERT_EQ(link((upper + "/d/f").c_str(), (upper + "/d/e").c_str()), 0);
+  EXPECT_EQ(scan(), "d d|f d/e|h d/f d/e|f d/g");
+}
+
+TEST(ScanUpper, ExpandsOpaqueFoldersAndKeepsOnlyUsefulWhiteouts) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << kNeedsRoot;
+  }
+  Stack stack;
+  ASSERT_TRUE(
+      stack
+          .Add({Folder("d"), File("d/a", ""), File("d/b", ""), Folder("d/sub"),
+                File("d/sub/x", ""), File("d/sub/y", "")})
+          .ok());
+  std::string upper = stack.folder() + "/upper";
+  ASSERT_TRUE(MakeDirs(upper + "/d/sub").ok());
+  ASSERT_TRUE(MakeDirs(upper + "/new").ok());
+  ASSERT_TRUE(ReplaceFile(upper + "/d/sub/x", "now", 0644, false).ok());
+  for (const char* name : {"/d/b", "/none", "/new/none"}) {
+    ASSERT_EQ(mknod((upper + name).c_str(), S_IFCHR, 0), 0);
+  }
+  for (const char* folder : {"/d", "/new"}) {
+    ASSERT_EQ(
+        setxattr((upper + folder).c_str(), "trusted.overlay.opaque", "y", 1, 0),
+        0);
+  }
+  absl::StatusOr<ir::StepDiff> diff =
+      ScanUpper(upper, stack.tree(), stack.layers());
+  ASSERT_TRUE(diff.ok()) << diff.status();
+  EXPECT_EQ(Lines(*diff), "d d|w d/a|w d/b|d d/sub|w d/sub/y|f d/sub/x|d new");
+}
+
 // --- the kernel's overlay as the oracle ------------------------------------
 
 // Everything in a folder, as the step diff of a layer on nothing; digests
