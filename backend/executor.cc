@@ -4,13 +4,12 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <deque>
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "backend/assemble_image.h"
 #include "backend/formats/formats.h"
 #include "backend/unpack.h"
@@ -26,37 +25,29 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-// The end of a step's output, line by line.
+// The end of a step's output.
 class LastLines {
  public:
   void Add(absl::string_view bytes) {
-    for (absl::string_view piece : absl::StrSplit(bytes, '\n')) {
-      if (at_line_start_) {
-        lines_.emplace_back();
-        at_line_start_ = false;
-      }
-      if (lines_.back().size() < 4096) {
-        absl::StrAppend(&lines_.back(), piece.substr(0, 4096));
-      }
-      at_line_start_ = true;
-      if (lines_.size() > kLastLines + 1) {
-        lines_.pop_front();
-      }
+    absl::StrAppend(&text_, bytes);
+    if (text_.size() > 2 * kMaxBytes) {
+      text_.erase(0, text_.size() - kMaxBytes);
     }
-    // What follows the last LF is the beginning of a line, not a line.
-    at_line_start_ = false;
   }
+  // At most kLastLines lines, without the final line end.
   std::string Text() const {
-    std::string text = absl::StrJoin(lines_, "\n");
-    while (!text.empty() && text.back() == '\n') {
-      text.pop_back();
+    absl::string_view text = absl::StripTrailingAsciiWhitespace(text_);
+    size_t begin = text.size();
+    for (size_t lines = 0; lines < kLastLines && begin > 0; ++lines) {
+      size_t end = text.rfind('\n', begin - 1);
+      begin = end == absl::string_view::npos ? 0 : end;
     }
-    return text;
+    return std::string(absl::StripLeadingAsciiWhitespace(text.substr(begin)));
   }
 
  private:
-  std::deque<std::string> lines_;
-  bool at_line_start_ = true;
+  static constexpr size_t kMaxBytes = 64 * 1024;
+  std::string text_;
 };
 
 class Executor {
@@ -69,6 +60,10 @@ class Executor {
   absl::StatusOr<BuildResult> Execute() {
     results_.resize(plan_.graph.nodes.size());
     made_.resize(plan_.graph.nodes.size());
+    for (const Step& step : plan_.steps) {
+      positions_.push_back(
+          ++stage_sizes_[plan_.graph.nodes[step.node].stage]);
+    }
     size_t next_step = 0;
     for (uint32_t index = 0; index < results_.size(); ++index) {
       ir::NodeId id{index};
@@ -102,8 +97,8 @@ class Executor {
                    int number) const {
     BuildEvent event;
     event.kind = kind;
-    event.number = number;
-    event.total = static_cast<int>(plan_.steps.size());
+    event.number = positions_[static_cast<size_t>(number - 1)];
+    event.total = stage_sizes_.at(node.stage);
     event.stage = node.stage;
     event.text = node.text;
     return event;
@@ -495,6 +490,8 @@ class Executor {
   const BuildEvents& events_;
   std::vector<NodeResult> results_;
   std::vector<MadeStep> made_;
+  std::vector<int> positions_;  // Of each step in its stage, from 1.
+  std::map<std::string, int> stage_sizes_;
   BuildResult result_;
   ir::Tree folded_;
   std::vector<LayerId> folded_layers_;

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "frontend/lower.h"
 #include "gtest/gtest.h"
+#include "ir/verify.h"
 
 namespace lamina::frontend {
 namespace {
@@ -54,6 +55,30 @@ TEST(DescribeTest, RealFilesAreReadAsTheReferenceParserReadsThem) {
   }
   EXPECT_EQ(compared, 736);
   std::cout << compared << " files compared\n";
+}
+
+TEST(DescribeTest, GraphsOfRealFilesHold) {
+  std::string folder = kFolder;
+  std::ifstream expected(folder + "/expected.jsonl");
+  if (!expected) {
+    GTEST_SKIP() << "no collection of Dockerfiles in " << folder;
+  }
+  int lowered = 0;
+  std::string line;
+  while (std::getline(expected, line)) {
+    std::string name = (*ParseJson(line))["file"].string();
+    SourceFile source(name, *ReadFile(folder + "/files/" + name));
+    Diagnostics diagnostics;
+    grammar::DockerfileSyntax syntax =
+        grammar::ParseDockerfile(source, DockerfileKeywords(), diagnostics);
+    ir::BuildGraph graph = LowerDockerfile(syntax, source, {}, {}, diagnostics);
+    if (!diagnostics.has_errors()) {
+      EXPECT_EQ(ir::VerifyGraph(graph), absl::OkStatus()) << name;
+      ++lowered;
+    }
+  }
+  // The others need build arguments, fetch with ADD or are no Dockerfiles.
+  EXPECT_GE(lowered, 600);
 }
 
 TEST(DescribeTest, EveryKeyOfEveryInstructionIsShown) {

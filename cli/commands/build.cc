@@ -1,4 +1,7 @@
 // lamina build: from a Dockerfile to an image.
+#include <unistd.h>
+
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -182,7 +185,8 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   signal(SIGINT, OnSignal);
   signal(SIGTERM, OnSignal);
   bool quiet = invocation.GetBool("quiet");
-  Progress progress(quiet ? ProgressMode::kQuiet : mode);
+  Progress progress(quiet ? ProgressMode::kQuiet
+                          : ResolveProgressMode(mode, STDERR_FILENO));
   std::unique_ptr<runtime::Sandbox> sandbox = runtime::MakeKernelSandbox();
   absl::StatusOr<backend::BuildResult> result = backend::Execute(
       *compiled.plan, *store, *sandbox, options,
