@@ -24,7 +24,7 @@ HEADERS = {
     "CLI11": r"CLI/.*",
 }
 # Free for all; the test libraries only for tests.
-C_LIBRARY = """aio assert cpio ctype dirent dlfcn elf endian errno fcntl fnmatch
+C_LIBRARY = """aio assert cpio ctype dirent dlfcn elf endian errno fcntl fnmatch ftw
   getopt glob grp inttypes langinfo limits locale math mntent netdb poll pthread
   pty pwd regex sched setjmp signal spawn stddef stdint stdio stdlib string
   syscall sysexits syslog termios time ucontext unistd utime wchar""".split()
@@ -78,8 +78,9 @@ def judge(path, quote, header, folders, libraries):
     if FREE.fullmatch(header):
         return ""
     if FOR_TESTS.fullmatch(header):
-        return "" if path.endswith("_test.cc") or own in ("tests", "bench") \
-            else "a test library outside a test"
+        name = os.path.basename(path)
+        return "" if name.endswith("_test.cc") or name.startswith("test_") \
+            or own == "tests" else "a test library outside a test"
     return "of no library that ARCHITECTURE.md lists"
 
 
