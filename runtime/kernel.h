@@ -29,6 +29,11 @@ inline int OpenAt2(int folder, const char* path, int flags, uint64_t resolve) {
   return static_cast<int>(fd);
 }
 
+inline int SendSignal(int pidfd, int signal) {
+  return static_cast<int>(
+      syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
+
 // Puts the detached mount `tree` on what the descriptor `target` refers to.
 inline int AttachMount(int tree, int target) {
   return move_mount(tree, "", target, "",

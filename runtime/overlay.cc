@@ -146,7 +146,7 @@ absl::StatusOr<OverlayPlan> PlanOverlay(const OverlayFolders& folders,
   plan.base = folders.base;
   plan.bottom = folders.bottom;
   plan.mount_point = folders.work;
-  plan.volatile_mark = JoinPath(folders.work, "work/incompat/volatile");
+  plan.incompat = JoinPath(folders.work, "work/incompat");
 
   OverlayMount fixed;
   fixed.append = features.append && IsShort(folders);
@@ -216,6 +216,16 @@ int MountOverlay(const Channel& channel, const OverlayMount& overlay,
   return root;
 }
 
+void ForgetVolatile(const OverlayPlan& plan) {
+  int folder = open(plan.incompat.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    unlinkat(folder, "volatile/dirty", 0);
+    unlinkat(folder, "volatile", AT_REMOVEDIR);
+    close(folder);
+    rmdir(plan.incompat.c_str());
+  }
+}
+
 int MountRoot(const Channel& channel, const OverlayPlan& plan) {
   if (!plan.base.empty() && chdir(plan.base.c_str()) != 0) {
     channel.Fail(errno, "enter the folder", plan.base);
@@ -231,9 +241,7 @@ int RemountWithTop(const Channel& channel, const OverlayPlan& plan, int root) {
   if (umount2(plan.mount_point.c_str(), MNT_DETACH) != 0) {
     channel.Fail(errno, "unmount the root overlay");
   }
-  // A volatile overlay leaves a mark that it was not synced, and refuses to
-  // be mounted again until the mark is gone.
-  rmdir(plan.volatile_mark.c_str());
+  ForgetVolatile(plan);
   return MountOverlay(channel, plan.root_with_top, plan.mount_point.c_str());
 }
 

@@ -31,7 +31,7 @@ struct OverlayPlan {
   OverlayMount root;
   OverlayMount root_with_top;  // The same with `top` as the first lower.
   std::string mount_point;
-  std::string volatile_mark;   // See RemountWithTop.
+  std::string incompat;  // See ForgetVolatile.
 };
 
 // What this kernel can do; asked once per process.
@@ -58,6 +58,11 @@ OverlayMount PlanScratchOverlay(const std::string& lower,
                                 const std::string& upper,
                                 const std::string& work,
                                 const OverlayFeatures& features);
+
+// An unsynced overlay leaves a mark in its work folder and refuses to be
+// mounted there again. Nothing is lost by removing it: what counts is synced by
+// whoever commits the upper folder. For both sides of the clone.
+void ForgetVolatile(const OverlayPlan& plan);
 
 // In the child. Both answer the descriptor of the mounted root.
 int MountRoot(const Channel& channel, const OverlayPlan& plan);

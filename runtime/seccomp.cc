@@ -143,9 +143,9 @@ class FilterBuilder {
   FilterBuilder& operator=(const FilterBuilder&) = delete;
 
   void AllowAll(absl::string_view calls) {
-    for (const std::string& call :
+    for (absl::string_view call :
          absl::StrSplit(calls, ' ', absl::SkipEmpty())) {
-      Add(SCMP_ACT_ALLOW, call, nullptr);
+      Add(SCMP_ACT_ALLOW, std::string(call), nullptr);
     }
   }
 
