@@ -9,8 +9,8 @@ namespace lamina::backend {
 struct BuildEvent {
   enum class Kind { kStarted, kOutput, kFinished, kCached, kFailed, kNotReached };
   Kind kind = Kind::kStarted;
-  int number = 0;  // Of the step, from 1.
-  int total = 0;
+  int number = 0;  // From 1, in the stage.
+  int total = 0;   // Steps of the stage.
   std::string stage;
   std::string text;    // The instruction.
   std::string output;  // kOutput: raw bytes.

@@ -1,32 +1,55 @@
-// Containers: an image, and one writable layer on top of it.
+// Containers: an image plus one writable layer.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "backend/layer.h"
 #include "backend/store/store.h"
-#include "ir/image_config.h"
 #include "ir/image_reference.h"
 #include "runtime/sandbox.h"
 
 namespace lamina::backend {
 
-// Makes the container's tree the root of `spec`: the unpacked layers of the
-// image below the folders that the store made for the container.
-absl::Status SetContainerRoot(const Image& image, const Container& container,
-                              Store& store, runtime::SandboxSpec& spec);
-
-struct CommitOptions {
-  ir::ImageConfig config;  // Of the new image.
-  std::string message;     // The comment of the new history entry.
-  std::vector<ir::ImageReference> names;
-  int64_t created = 0;  // Seconds since the epoch.
+// What `run` may change of the image's configuration.
+struct ContainerOptions {
+  std::vector<std::string> command;     // Replaces Cmd when not empty.
+  bool replace_entrypoint = false;
+  std::vector<std::string> entrypoint;  // Only with replace_entrypoint.
+  std::vector<std::string> env;         // NAME=value, wins over the image's.
+  std::string user;
+  std::string working_dir;
+  std::string hostname;                 // Empty: the first 12 digits of the id.
 };
 
-// The image of a container that does not run: its image's layers and, when the
-// container changed files, one more. The container stays as it is.
+// Makes the writable folders of a new container and records it, "created".
+// InvalidArgument: there is no command to run.
+absl::StatusOr<Container> CreateContainer(const Image& image,
+                                          const std::string& image_name,
+                                          const std::string& name,
+                                          const ContainerOptions& options,
+                                          int64_t now, Store& store);
+
+// The sandbox of a container: its layers, writable folder, process. Mounts,
+// network and streams are the caller's.
+absl::StatusOr<runtime::SandboxSpec> ContainerSandbox(
+    const Container& container, const Image& image,
+    const ContainerOptions& options, Store& store);
+
+struct CommitOptions {
+  std::string author;
+  std::string message;
+  std::vector<ir::ImageReference> names;
+  ir::ImageConfig config;  // Of the new image.
+  int64_t now = 0;         // Seconds since the epoch.
+};
+
+// The container's writable layer becomes the top layer of a new image; a
+// container that changed nothing adds history only.
 absl::StatusOr<Image> CommitContainer(const Container& container,
+                                      const Image& image,
                                       const CommitOptions& options,
                                       Store& store);
 

@@ -69,6 +69,10 @@ class Executor {
   absl::StatusOr<BuildResult> Execute() {
     results_.resize(plan_.graph.nodes.size());
     made_.resize(plan_.graph.nodes.size());
+    for (const Step& step : plan_.steps) {
+      positions_.push_back(
+          ++stage_sizes_[plan_.graph.nodes[step.node].stage]);
+    }
     size_t next_step = 0;
     for (uint32_t index = 0; index < results_.size(); ++index) {
       ir::NodeId id{index};
@@ -102,8 +106,8 @@ class Executor {
                    int number) const {
     BuildEvent event;
     event.kind = kind;
-    event.number = number;
-    event.total = static_cast<int>(plan_.steps.size());
+    event.number = positions_[static_cast<size_t>(number - 1)];
+    event.total = stage_sizes_.at(node.stage);
     event.stage = node.stage;
     event.text = node.text;
     return event;
@@ -495,6 +499,8 @@ class Executor {
   const BuildEvents& events_;
   std::vector<NodeResult> results_;
   std::vector<MadeStep> made_;
+  std::vector<int> positions_;  // Of each step in its stage, from 1.
+  std::map<std::string, int> stage_sizes_;
   BuildResult result_;
   ir::Tree folded_;
   std::vector<LayerId> folded_layers_;

@@ -184,7 +184,10 @@ absl::Status RemoveTree(int parent, const std::string& name) {
   int fd = openat(parent, name.c_str(),
                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == EACCES) {
-    fchmodat(parent, name.c_str(), 0700, 0);
+    // Overlay's work folder has mode 000; the open below tells if this failed.
+    if (fchmodat(parent, name.c_str(), 0700, 0) != 0) {
+      return ErrnoError(absl::StrCat("open folder ", name));
+    }
     fd = openat(parent, name.c_str(),
                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }

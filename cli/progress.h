@@ -12,29 +12,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "backend/build_event.h"
 #include "absl/strings/string_view.h"
 #include "cli/terminal_text.h"
 
 namespace lamina::cli {
 
-// A step is named by its stage and its number in it.
-struct StepEvent {
-  enum class Kind {
-    kStarted,
-    kOutput,  // Of a started step.
-    kFinished,
-    kCached,  // The result was reused; the step was not started.
-    kFailed,
-    kNotReached,  // Another step failed first.
-  };
-  Kind kind = Kind::kStarted;
-  int number = 0;  // From 1, in the stage.
-  int total = 0;   // Steps of the stage.
-  std::string stage;
-  std::string text;    // The instruction, for instance "RUN make".
-  std::string output;  // kOutput: raw bytes.
-  double seconds = 0;  // kFinished, kFailed: how long the step ran.
-};
+// Numbers count in the stage; progress shows what the back end reports.
+using StepEvent = backend::BuildEvent;
 
 enum class ProgressMode { kAuto, kTty, kPlain, kQuiet };
 

@@ -3,6 +3,18 @@
 #include <algorithm>
 
 namespace lamina::grammar {
+namespace {
+
+uint32_t Simplify(uint32_t code_point) {
+  if (code_point < 0x80) {
+    return code_point;
+  }
+  return IsForeignLetter(code_point)  ? 'a'
+         : IsForeignDigit(code_point) ? '0'
+                                      : code_point;
+}
+
+}  // namespace
 
 Characters::Characters(absl::string_view text, Disguise disguise)
     : text_(text), disguise_(disguise), size_(text.size()) {
@@ -14,7 +26,7 @@ Characters::Characters(absl::string_view text, Disguise disguise)
   }
   for (size_t offset = 0; offset < text.size();) {
     Character character = DecodeUtf8(text.substr(offset));
-    code_points_.push_back(character.code_point);
+    code_points_.push_back(Simplify(character.code_point));
     offsets_.push_back(offset);
     offset += character.bytes;
   }

@@ -12,7 +12,8 @@
 namespace lamina::grammar {
 
 // What the lexers see in place of certain characters. The grammars know one
-// escape character, the backslash.
+// escape character, the backslash. Letters and digits above ASCII always look
+// like `a` and `0`.
 struct Disguise {
   // With '`' the lexer sees a backslash for it, and a backquote for '\\'.
   char escape = '\\';
@@ -68,5 +69,9 @@ void AppendUtf8(uint32_t code_point, std::string& out);
 bool IsSpace(uint32_t code_point);
 absl::string_view TrimLeft(absl::string_view text);
 absl::string_view TrimRight(absl::string_view text);
+
+// Letters and decimal digits above ASCII, as Unicode defines them.
+bool IsForeignLetter(uint32_t code_point);
+bool IsForeignDigit(uint32_t code_point);
 
 }  // namespace lamina::grammar

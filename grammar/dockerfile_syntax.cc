@@ -57,7 +57,11 @@ class DockerfileReader {
  private:
   void ReadStatement(DockerfileSyntax& syntax) {
     Statement statement;
-    bool usable = ReadInstruction({line_.text, 0}, /*inner=*/false, statement);
+    // The first physical line may have been a lone escape character.
+    absl::string_view text = TrimLeft(line_.text);
+    uint32_t begin = line_.text.size() - text.size();
+    Part whole = {TrimRight(text), begin};
+    bool usable = ReadInstruction(whole, /*inner=*/false, statement);
     // The bodies belong to this line whatever else is wrong with it.
     usable = ReadHeredocs(statement) && usable;
     statement.range = line_.range;

@@ -62,11 +62,13 @@ std::vector<SourceRange> LineGrammar::Ranges(
 
 Head LineGrammar::ReadHead(absl::string_view line) {
   Load(line, 0);
-  Instruction::HeadContext* tree = parser_.head();
   Head head;
-  if (tree->KEYWORD() != nullptr) {
-    head.keyword = Range(*tree->KEYWORD()->getSymbol());
+  // A lone escape character at the end of the file makes an empty line.
+  if (line.empty()) {
+    return head;
   }
+  Instruction::HeadContext* tree = parser_.head();
+  head.keyword = Range(*tree->KEYWORD()->getSymbol());
   head.flags = Ranges(tree->FLAG());
   uint32_t end = line.size();
   head.rest = {end, end};

@@ -41,6 +41,7 @@ class LineGrammar {
  public:
   explicit LineGrammar(char escape);
 
+  // `line` has no white space at its ends.
   Head ReadHead(absl::string_view line);
   std::vector<SourceRange> ReadWords(absl::string_view text);
   // Words of ENV, LABEL, ARG; an escape character at the very end is dropped.

@@ -9,20 +9,23 @@ namespace {
 // long piece fit too.
 constexpr size_t kLongLine = 32000;
 
+// In quotes, so that white space at its end is not the end of the line.
 std::string PrintFlag(const Flag& flag, char escape) {
-  std::string out;
-  absl::string_view rest = flag.written;
-  while (!rest.empty()) {
-    Character character = DecodeUtf8(rest);
-    char first = rest[0];
-    if (IsSpace(character.code_point) || first == escape || first == '\'' ||
-        first == '"') {
-      out.push_back(escape);
+  absl::string_view body = absl::string_view(flag.written).substr(2);
+  bool plain = !body.empty();
+  std::string quoted = "--\"";
+  while (!body.empty()) {
+    Character character = DecodeUtf8(body);
+    char first = body[0];
+    if (first == escape || first == '"') {
+      quoted.push_back(escape);
     }
-    absl::StrAppend(&out, rest.substr(0, character.bytes));
-    rest.remove_prefix(character.bytes);
+    plain = plain && !IsSpace(character.code_point) && first != escape &&
+            first != '"' && first != '\'';
+    absl::StrAppend(&quoted, body.substr(0, character.bytes));
+    body.remove_prefix(character.bytes);
   }
-  return out;
+  return plain ? flag.written : quoted + "\"";
 }
 
 // Cuts a text that is too long for one line between two letters, where

@@ -7,33 +7,15 @@
 #include "backend/unpack.h"
 #include "base/files.h"
 #include "base/status.h"
-#include "base/text.h"
 
 namespace lamina::backend {
 namespace {
-
-// Only a layer that stands on another can delete something.
-absl::Status CheckDeletesNothing(const ir::StepDiff& diff) {
-  for (const ir::Entry& entry : diff.entries) {
-    if (entry.type == ir::EntryType::kWhiteout ||
-        entry.type == ir::EntryType::kOpaque) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "`", EscapeControls(entry.path),
-          "` is deleted by a `.wh.` member; is this a layer and not a root "
-          "file system?"));
-    }
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<ir::StepDiff> Unpack(ByteSource& tar, const std::string& path) {
   std::string format;
   ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> plain,
                    Decompress(std::make_unique<BorrowedSource>(tar), &format));
-  RETURN_IF_ERROR([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(ir::StepDiff diff, UnpackLayer(*plain, {}, {}, path));
-    return CheckDeletesNothing(diff);
-  }());
+  RETURN_IF_ERROR(UnpackLayer(*plain, {}, {}, path).status());
   // Read back from disk: in canonical order, whatever the order of the tar.
   return ScanUpper(path, {}, {});
 }

@@ -75,7 +75,7 @@ TEST_F(LoadTest, ArchivesOfSkopeoAndPodmanKeepTheImageId) {
   Ran ran = Shell(absl::StrCat(
       "cd ", folder_->path(),
       " && skopeo copy -q docker-archive:x.tar:app:1 docker-archive:a.tar:app:1"
-      " && skopeo copy -q docker-archive:x.tar:app:1 oci-archive:b.tar:app:1 "
+      " && skopeo copy -q oci-archive:x.tar oci-archive:b.tar:app:1 "
       "&& ",
       podman, "load -q -i x.tar && ", podman, "save -q -o c.tar app:1 && ",
       podman, "save -q --format oci-archive -o d.tar app:1 && xz -0 -k a.tar"));
@@ -85,9 +85,7 @@ TEST_F(LoadTest, ArchivesOfSkopeoAndPodmanKeepTheImageId) {
     auto loaded = Load(*fresh, Path(name));
     ASSERT_TRUE(loaded.ok()) << name << ": " << loaded.status();
     EXPECT_EQ(loaded->front().id, image.image.id) << name;
-    EXPECT_EQ(fresh->GetImage(image.image.id)->document.diff_ids,
-              image.image.document.diff_ids)
-        << name;
+    EXPECT_EQ(fresh->FindImage("app:1")->id, image.image.id) << name;
   }
 }
 
@@ -248,12 +246,11 @@ TEST_F(LoadTest, AnImportDoesNotDependOnTheOrderOfTheTar) {
   EXPECT_EQ(image.document.config.cmd, std::vector<std::string>{"/a/x"});
 }
 
-TEST_F(LoadTest, AnImportThatDeletesOrLeavesIsRefused) {
+TEST_F(LoadTest, AnImportThatLeavesItsRootIsRefused) {
   SKIP_WITHOUT({});
-  for (const TestEntry& bad : {Whiteout("gone"), File("../escape", "x")}) {
-    std::unique_ptr<ByteSource> tar = MakeMemorySource(Tar({bad}));
-    EXPECT_FALSE(ImportRootFs(*tar, *store_, {}, "", {}, 0).ok());
-  }
+  std::unique_ptr<ByteSource> tar =
+      MakeMemorySource(Tar({File("a", "1"), File("../escape", "x")}));
+  EXPECT_FALSE(ImportRootFs(*tar, *store_, {}, "", {}, 0).ok());
   EXPECT_TRUE(store_->ListImages()->empty());
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <optional>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -33,24 +34,25 @@ absl::StatusOr<std::string> LinkTarget(const ir::Entry& entry) {
   return target;
 }
 
-// The hex digits of blobs/sha256/HEX, and of HEX.json, which docker and podman
-// name after the digest of the configuration.
-absl::StatusOr<Digest> PromisedDigest(absl::string_view name) {
+// The digest that the name of a member promises: of blobs/sha256/HEX, and of
+// HEX.json, as docker and podman name a configuration.
+absl::StatusOr<std::optional<Digest>> PromisedDigest(absl::string_view name) {
   if (absl::ConsumePrefix(&name, "blobs/sha256/")) {
-    return Digest::FromHex(name);
+    ASSIGN_OR_RETURN(Digest digest, Digest::FromHex(name));
+    return digest;
   }
-  if (name.size() == 69 && absl::ConsumeSuffix(&name, ".json")) {
+  if (absl::ConsumeSuffix(&name, ".json")) {
     absl::StatusOr<Digest> digest = Digest::FromHex(name);
-    return digest.ok() ? digest : Digest{};
+    return digest.ok() ? std::optional(*digest) : std::nullopt;
   }
-  return Digest{};
+  return std::nullopt;
 }
 
 absl::Status CheckPromise(absl::string_view name, const Digest& found) {
-  absl::StatusOr<Digest> promised = PromisedDigest(name);
+  absl::StatusOr<std::optional<Digest>> promised = PromisedDigest(name);
   RETURN_IF_ERROR(Annotate(
       promised.status(), absl::StrCat("member `", EscapeControls(name), "`")));
-  if (!promised->empty() && *promised != found) {
+  if (promised->has_value() && **promised != found) {
     return absl::DataLossError(absl::StrCat(
         "member `", name, "` is damaged: its digest is ", found.ToString()));
   }

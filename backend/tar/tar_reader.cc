@@ -466,8 +466,10 @@ absl::Status TarReader::CleanName(absl::string_view name, Entry& entry) {
     return Bad("the root can only be a folder");
   }
   if (entry.type == EntryType::kHardLink) {
-    entry.link =
-        absl::StrJoin(absl::StrSplit(entry.link, '/', absl::SkipEmpty()), "/");
+    std::vector<absl::string_view> link =
+        absl::StrSplit(entry.link, '/', absl::SkipEmpty());
+    std::erase(link, ".");
+    entry.link = absl::StrJoin(link, "/");
   } else if (entry.type != EntryType::kSymlink) {
     entry.link.clear();
   }

@@ -1,4 +1,7 @@
 // lamina build: from a Dockerfile to an image.
+#include <unistd.h>
+
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -42,8 +45,8 @@ absl::StatusOr<backend::Durability> ReadDurability(
   if (text == "none") {
     return backend::Durability::kNone;
   }
-  return UsageError(
-      absl::StrCat("--durability is full, image or none, not `", text, "`"));
+  return UsageError(absl::StrCat("--durability is full, image or none, not `",
+                                 text, "`"));
 }
 
 absl::StatusOr<backend::ExecuteOptions> ReadExecuteOptions(
@@ -58,8 +61,7 @@ absl::StatusOr<backend::ExecuteOptions> ReadExecuteOptions(
     options.hostname = named->second;
   }
   for (const std::string& text : invocation.GetAll("add-host")) {
-    std::vector<std::string> parts =
-        absl::StrSplit(text, absl::MaxSplits(':', 1));
+    std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
     if (parts.size() != 2 || parts[0].empty() || parts[1].empty()) {
       return UsageError(
           absl::StrCat("--add-host takes NAME:IP, not `", text, "`"));
@@ -85,12 +87,13 @@ void ReportFailure(const backend::StepFailure& failure,
           ? absl::StrCat("was ended by signal ", failure.result.signal)
           : absl::StrCat("failed with exit code ", failure.result.exit_code);
   Diagnostics diagnostics;
-  diagnostics.Error(
-      "step-failed", range,
-      absl::StrCat(text.substr(0, range.end - range.begin), " ", how));
+  diagnostics.Error("step-failed", range,
+                    absl::StrCat(text.substr(0, range.end - range.begin), " ",
+                                 how));
   std::string out = Render(diagnostics, input.source, input.render);
   if (input.render.format == ErrorFormat::kHuman) {
-    for (absl::string_view line : absl::StrSplit(failure.last_output, '\n')) {
+    for (absl::string_view line :
+         absl::StrSplit(failure.last_output, '\n')) {
       if (!failure.last_output.empty()) {
         absl::StrAppend(&out, "  | ", EscapeControls(line), "\n");
       }
@@ -124,14 +127,16 @@ std::string Metadata(const backend::BuildResult& result,
   return absl::StrCat(PrintJson(json), "\n");
 }
 
-absl::Status WriteOutputs(const Invocation& invocation, const BuildInput& input,
+absl::Status WriteOutputs(const Invocation& invocation,
+                          const BuildInput& input,
                           const backend::BuildResult& result,
                           backend::Store& store) {
   for (const OutputSpec& output : input.outputs) {
     backend::ExportImage image = {*result.image, input.tags};
     image.names.insert(image.names.end(), output.options.names.begin(),
                        output.options.names.end());
-    absl::Status status = output.format->write({image}, store, output.options);
+    absl::Status status =
+        output.format->write({image}, store, output.options);
     if (!status.ok()) {
       return Annotate(status,
                       absl::StrCat("while writing ", output.options.dest));
@@ -166,7 +171,8 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
                    ReadExecuteOptions(invocation, input));
   ASSIGN_OR_RETURN(ProgressMode mode,
                    ParseProgressMode(invocation.Get("progress")));
-  ASSIGN_OR_RETURN(backend::Durability durability, ReadDurability(invocation));
+  ASSIGN_OR_RETURN(backend::Durability durability,
+                   ReadDurability(invocation));
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStore(invocation, durability));
   ASSIGN_OR_RETURN(Compiled compiled,
@@ -179,7 +185,8 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   signal(SIGINT, OnSignal);
   signal(SIGTERM, OnSignal);
   bool quiet = invocation.GetBool("quiet");
-  Progress progress(quiet ? ProgressMode::kQuiet : mode);
+  Progress progress(quiet ? ProgressMode::kQuiet
+                          : ResolveProgressMode(mode, STDERR_FILENO));
   std::unique_ptr<runtime::Sandbox> sandbox = runtime::MakeKernelSandbox();
   absl::StatusOr<backend::BuildResult> result = backend::Execute(
       *compiled.plan, *store, *sandbox, options,
@@ -218,10 +225,9 @@ extern const Command kBuild = {
     .description =
         "The image goes to the local store and, with -o, to an archive too; "
         "its id is printed on standard output.",
-    .examples =
-        "lamina build -t app:1 .\n"
-        "lamina build -t app:1 -o app.tar --target release .\n"
-        "lamina build -f - . < Dockerfile",
+    .examples = "lamina build -t app:1 .\n"
+                "lamina build -t app:1 -o app.tar --target release .\n"
+                "lamina build -f - . < Dockerfile",
     .run = RunBuild,
 };
 

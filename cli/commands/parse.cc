@@ -14,8 +14,7 @@ namespace lamina::cli {
 namespace {
 
 constexpr Flag kFlags[] = {
-    {.name = "format",
-     .value = "text|json",
+    {.name = "format", .value = "text|json",
      .help = "text: the build file in one layout; json: one object a file",
      .default_value = "text"},
 };
@@ -64,8 +63,7 @@ extern const Command kParse = {
     .flags = kFlags,
     .min_words = 1,
     .max_words = -1,
-    .examples =
-        "lamina parse Dockerfile\nlamina parse --format=json */Dockerfile",
+    .examples = "lamina parse Dockerfile\nlamina parse --format=json */Dockerfile",
     .run = RunParse,
 };
 

@@ -17,10 +17,11 @@ absl::StatusOr<int> RunPlan(const Invocation& invocation) {
   input.plan.read_everything = true;
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreForReading(StoreRoot(invocation.Get("root"))));
-  std::string emit = invocation.Has("emit") ? invocation.Get("emit") : "plan";
-  ASSIGN_OR_RETURN(
-      Compiled compiled,
-      Compile(input, emit, invocation.Get("opt") != "0", store.get()));
+  std::string emit =
+      invocation.Has("emit") ? invocation.Get("emit") : "plan";
+  ASSIGN_OR_RETURN(Compiled compiled,
+                   Compile(input, emit, invocation.Get("opt") != "0",
+                           store.get()));
   return compiled.emitted ? 0 : 1;
 }
 

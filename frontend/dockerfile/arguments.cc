@@ -19,22 +19,6 @@ void CheckOneText(const Statement& statement, Diagnostics& diagnostics) {
   }
 }
 
-void CheckPairs(const Statement& statement, Diagnostics& diagnostics) {
-  if (statement.pairs.empty()) {
-    diagnostics.Error(
-        "bad-arguments", ArgumentRange(statement),
-        absl::StrCat(statement.keyword, " requires at least one argument"));
-  }
-  for (const grammar::KeyValue& pair : statement.pairs) {
-    const std::string& key = pair.key.text;
-    if (key.empty() || key == "\"\"" || key == "''") {
-      diagnostics.Error(
-          "bad-arguments", pair.key.range,
-          absl::StrCat(statement.keyword, " names can not be blank"));
-    }
-  }
-}
-
 std::vector<std::string> WordTexts(const std::vector<grammar::Word>& words) {
   std::vector<std::string> texts;
   for (const grammar::Word& word : words) {

@@ -19,8 +19,6 @@ SourceRange ArgumentRange(const grammar::Statement& statement);
 // `X requires exactly one argument`, for the instructions that take the text.
 void CheckOneText(const grammar::Statement& statement,
                   Diagnostics& diagnostics);
-// `X requires at least one argument`, and names that are blank.
-void CheckPairs(const grammar::Statement& statement, Diagnostics& diagnostics);
 
 std::vector<std::string> WordTexts(const std::vector<grammar::Word>& words);
 void DescribeText(const grammar::Statement& statement, Json& object);

@@ -79,8 +79,7 @@ bool IsSymbolicMode(absl::string_view mode) {
 std::optional<std::string> ExpandFlag(const Statement& statement,
                                       absl::string_view name, Stage& stage) {
   const grammar::Flag* flag = FindFlag(statement, name);
-  return flag == nullptr ? ""
-                         : stage.Expand(*flag->value, flag->value_range);
+  return flag == nullptr ? "" : stage.Expand(*flag->value, flag->value_range);
 }
 
 bool CheckMode(const std::string& mode, const Statement& statement,
@@ -92,8 +91,7 @@ bool CheckMode(const std::string& mode, const Statement& statement,
   if (digit ? IsOctalMode(mode) : IsSymbolicMode(mode)) {
     return true;
   }
-  std::string message =
-      absl::StrCat("invalid chmod parameter: '", mode, "'. ");
+  std::string message = absl::StrCat("invalid chmod parameter: '", mode, "'. ");
   absl::StrAppend(&message,
                   digit ? "it should be octal string and between 0 and 07777"
                         : "invalid syntax");
@@ -127,9 +125,8 @@ std::optional<std::vector<ir::InlineFile>> InlineFiles(
   std::vector<ir::InlineFile> files;
   for (const Heredoc& heredoc : heredocs) {
     absl::StatusOr<std::string> data =
-        heredoc.expand
-            ? ExpandHeredoc(heredoc.body, stage.state().variables)
-            : heredoc.body;
+        heredoc.expand ? ExpandHeredoc(heredoc.body, stage.state().variables)
+                       : heredoc.body;
     if (!data.ok()) {
       stage.Error("bad-expansion", heredoc.range,
                   std::string(data.status().message()));

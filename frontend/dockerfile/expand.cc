@@ -15,8 +15,8 @@ using grammar::WordPart;
 absl::StatusOr<std::string> ExpandParts(const std::vector<WordPart>& parts,
                                         const Variables& variables);
 
-absl::StatusOr<SubstitutionPattern> CompilePattern(
-    const WordPart& part, const Variables& variables) {
+absl::StatusOr<SubstitutionPattern> CompilePattern(const WordPart& part,
+                                                   const Variables& variables) {
   ASSIGN_OR_RETURN(std::string text, ExpandParts(part.argument, variables));
   absl::StatusOr<SubstitutionPattern> pattern =
       SubstitutionPattern::Compile(text);

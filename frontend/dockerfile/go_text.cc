@@ -100,10 +100,10 @@ absl::Status InvalidDuration(absl::string_view text) {
 }
 
 int64_t UnitOf(absl::string_view unit) {
-  return unit == "h"                          ? kHour
-         : unit == "m"                        ? kMinute
-         : unit == "s"                        ? kSecond
-         : unit == "ms"                       ? kMillisecond
+  return unit == "h"    ? kHour
+         : unit == "m"  ? kMinute
+         : unit == "s"  ? kSecond
+         : unit == "ms" ? kMillisecond
          : unit == "us" || unit == "\xC2\xB5s" || unit == "\xCE\xBCs"
              ? kMicrosecond
          : unit == "ns" ? 1

@@ -4,10 +4,6 @@
 
 namespace lamina::frontend {
 
-#define INSTRUCTION(name) extern const Instruction name;
-#include "frontend/dockerfile/instructions.def"
-#undef INSTRUCTION
-
 std::vector<const Instruction*> AllInstructions() {
   return {
 #define INSTRUCTION(name) &name,

@@ -30,6 +30,10 @@ struct Instruction {
   void (*lower)(const grammar::Statement&, Stage&) = nullptr;
 };
 
+#define INSTRUCTION(name) extern const Instruction name;
+#include "frontend/dockerfile/instructions.def"
+#undef INSTRUCTION
+
 // In the order of instructions.def.
 std::vector<const Instruction*> AllInstructions();
 const Instruction* FindInstruction(absl::string_view keyword);

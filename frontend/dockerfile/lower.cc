@@ -47,8 +47,8 @@ void FinishConfig(const BuildOptions& options, const Platform& platform,
   if (options.platform.empty()) {
     return;
   }
-  bool other = config.os != platform.os ||
-               config.architecture != platform.architecture;
+  bool other =
+      config.os != platform.os || config.architecture != platform.architecture;
   config.os = platform.os;
   config.architecture = platform.architecture;
   if (other || !platform.variant.empty()) {
@@ -74,8 +74,8 @@ bool IsPredefined(absl::string_view name) {
 }
 
 void WarnUnusedArguments(const BuildOptions& options,
-                         const DockerfileSyntax& syntax,
-                         const Outline& outline, Diagnostics& diagnostics) {
+                         const DockerfileSyntax& syntax, const Outline& outline,
+                         Diagnostics& diagnostics) {
   std::vector<std::string> declared;
   for (const Statement& statement : syntax.statements) {
     CollectArguments(statement, declared);
@@ -89,12 +89,12 @@ void WarnUnusedArguments(const BuildOptions& options,
     bool known = std::count(declared.begin(), declared.end(), name) > 0 ||
                  outline.globals.Find(name) != nullptr || IsPredefined(name);
     if (!known) {
-      diagnostics.Add({.severity = Severity::kWarning,
-                       .code = "unused-build-arg",
-                       .message = absl::StrCat(
-                           "build argument `", name,
-                           "` is declared by no ARG of this file",
-                           DidYouMean(name, declared))});
+      diagnostics.Add(
+          {.severity = Severity::kWarning,
+           .code = "unused-build-arg",
+           .message = absl::StrCat("build argument `", name,
+                                   "` is declared by no ARG of this file",
+                                   DidYouMean(name, declared))});
     }
   }
 }
@@ -124,17 +124,16 @@ std::vector<BaseUse> FindBases(const DockerfileSyntax& syntax,
     return uses;
   }
   auto add = [&](const Origin& origin, SourceRange range) {
-    bool known = std::any_of(
-        uses.begin(), uses.end(),
-        [&](const BaseUse& use) { return use.reference == origin.image; });
+    bool known = std::any_of(uses.begin(), uses.end(), [&](const BaseUse& use) {
+      return use.reference == origin.image;
+    });
     if (origin.kind == Origin::Kind::kImage && !known) {
       uses.push_back({origin.image, range});
     }
   };
   auto add_all = [&](const Statement& statement) {
     for (const OriginName& use : OriginNames(statement)) {
-      absl::StatusOr<Origin> origin =
-          FindOrigin(outline->stages, options, use);
+      absl::StatusOr<Origin> origin = FindOrigin(outline->stages, options, use);
       if (origin.ok()) {
         add(*origin, use.range);
       }
@@ -181,11 +180,10 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
   }
   StageState& last = build.done.at(outline->target);
   FinishConfig(options, outline->target_platform, last.config);
-  build.graph.targets.push_back(
-      {.name = outline->stages[outline->target].label,
-       .root = last.root,
-       .config = std::move(last.config),
-       .history = std::move(last.history)});
+  build.graph.targets.push_back({.name = outline->stages[outline->target].label,
+                                 .root = last.root,
+                                 .config = std::move(last.config),
+                                 .history = std::move(last.history)});
   return std::move(build.graph);
 }
 

@@ -33,8 +33,7 @@ absl::StatusOr<std::vector<std::string>> SplitRecord(absl::string_view text) {
       ++i;
     } else if (text[i] != '"') {
       fields.back() += text[i++];
-    } else if (!fields.back().empty() ||
-               (i > 0 && text[i - 1] != ',')) {
+    } else if (!fields.back().empty() || (i > 0 && text[i - 1] != ',')) {
       return Invalid("failed to parse csv mounts: bare \" in a field");
     } else {
       for (++i;; ++i) {
@@ -223,28 +222,28 @@ absl::Status MountReader::SetValue(const std::string& key,
   } else if (key == "env") {
     mount.env = value;
   } else {
-    return Invalid("unexpected key '", key, "' in '", field, "'",
-                   DidYouMean(key, {"type", "from", "source", "target",
-                                    "readonly", "readwrite", "id", "sharing",
-                                    "required", "size", "mode", "uid", "gid",
-                                    "src", "dst", "destination", "ro", "rw",
-                                    "env"}));
+    return Invalid(
+        "unexpected key '", key, "' in '", field, "'",
+        DidYouMean(key,
+                   {"type", "from", "source", "target", "readonly", "readwrite",
+                    "id", "sharing", "required", "size", "mode", "uid", "gid",
+                    "src", "dst", "destination", "ro", "rw", "env"}));
   }
   return absl::OkStatus();
 }
 
 absl::Status MountReader::SetType(const std::string& value) {
   std::string lower = absl::AsciiStrToLower(value);
-  for (Type type : {Type::kBind, Type::kCache, Type::kTmpfs, Type::kSecret,
-                    Type::kSsh}) {
+  for (Type type :
+       {Type::kBind, Type::kCache, Type::kTmpfs, Type::kSecret, Type::kSsh}) {
     if (TypeName(type) == lower) {
       spec_.mount.type = type;
       return absl::OkStatus();
     }
   }
-  return Invalid("unsupported mount type ", GoQuote(value),
-                 DidYouMean(lower, {"bind", "cache", "tmpfs", "secret",
-                                    "ssh"}));
+  return Invalid(
+      "unsupported mount type ", GoQuote(value),
+      DidYouMean(lower, {"bind", "cache", "tmpfs", "secret", "ssh"}));
 }
 
 absl::Status MountReader::SetSharing(const std::string& value) {
@@ -388,8 +387,9 @@ absl::StatusOr<std::string> ParseMountFrom(absl::string_view text) {
     }
     from = field.substr(equals + 1);
     if (HasVariable(from)) {
-      return Invalid("'from' doesn't support variable expansion, define alias "
-                     "stage instead");
+      return Invalid(
+          "'from' doesn't support variable expansion, define alias "
+          "stage instead");
     }
   }
   return from;

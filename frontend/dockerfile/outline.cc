@@ -194,8 +194,8 @@ void OutlineMaker::DeclareGlobals(const Statement& statement) {
     if (given != options_.build_args.end()) {
       outline_.globals.Set(pair.key.text, given->second);
     } else if (pair.value.has_value()) {
-      absl::StatusOr<std::string> value = ExpandWord(
-          pair.value->text, outline_.escape, outline_.globals);
+      absl::StatusOr<std::string> value =
+          ExpandWord(pair.value->text, outline_.escape, outline_.globals);
       if (!value.ok()) {
         Error("bad-expansion", pair.value->range,
               std::string(value.status().message()));
@@ -212,8 +212,8 @@ void OutlineMaker::AddStage(const Statement& from) {
   if (from.words.size() == 3) {
     stage.name = absl::AsciiStrToLower(from.words[2].text);
   }
-  stage.label = stage.name.empty() ? absl::StrCat(outline_.stages.size())
-                                   : stage.name;
+  stage.label =
+      stage.name.empty() ? absl::StrCat(outline_.stages.size()) : stage.name;
   stage.platform = FindPlatform(from);
   stage.base = FindBase(from, stage.name);
   outline_.stages.push_back(std::move(stage));
@@ -299,7 +299,8 @@ void OutlineMaker::AddTriggers() {
     }
     std::vector<std::string> texts;
     if (stage.base.kind == Origin::Kind::kStage) {
-      for (const Statement* statement : outline_.stages[stage.base.stage].body) {
+      for (const Statement* statement :
+           outline_.stages[stage.base.stage].body) {
         if (statement->keyword == "ONBUILD") {
           texts.push_back(TriggerText(*statement));
         }
@@ -322,10 +323,9 @@ void OutlineMaker::AddTriggers() {
 
 void OutlineMaker::AddNeeds(StageOutline& stage, const Statement& statement) {
   for (const OriginName& use : OriginNames(statement)) {
-    absl::StatusOr<Origin> origin =
-        FindOrigin(outline_.stages, options_, use);
+    absl::StatusOr<Origin> origin = FindOrigin(outline_.stages, options_, use);
     if (!origin.ok()) {
-      Error("unknown-stage", use.range, std::string(origin.status().message()));
+      Error("bad-source", use.range, std::string(origin.status().message()));
     } else if (origin->kind == Origin::Kind::kStage) {
       stage.needs.push_back(origin->stage);
     }
@@ -353,9 +353,9 @@ bool OutlineMaker::ReportCycle() {
   for (size_t i = 0; i < outline_.stages.size(); ++i) {
     if (ReachesCycle(i, marks)) {
       const StageOutline& stage = outline_.stages[i];
-      Error("stage-cycle", stage.from->range,
-            absl::StrCat("circular dependency detected on stage: ",
-                         stage.label));
+      Error(
+          "stage-cycle", stage.from->range,
+          absl::StrCat("circular dependency detected on stage: ", stage.label));
       return true;
     }
   }
@@ -423,6 +423,12 @@ std::vector<OriginName> OriginNames(const Statement& statement) {
 absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
                                   const BuildOptions& options,
                                   const OriginName& use) {
+  if (use.may_be_index &&
+      use.name.find_first_of("$'\"\\") != std::string::npos) {
+    return absl::InvalidArgumentError(
+        "variable expansion is not supported for --from, define a new stage "
+        "with FROM using ARG from global scope as a workaround");
+  }
   int64_t index = 0;
   if (use.may_be_index && absl::SimpleAtoi(use.name, &index)) {
     if (index < 0 || static_cast<uint64_t>(index) >= stages.size()) {

@@ -21,8 +21,8 @@ namespace lamina::frontend {
 struct Origin {
   enum class Kind { kScratch, kStage, kContext, kImage };
   Kind kind = Kind::kScratch;
-  size_t stage = 0;          // Position in Outline::stages.
-  std::string context;       // Name of a named context.
+  size_t stage = 0;     // Position in Outline::stages.
+  std::string context;  // Name of a named context.
   ir::ImageReference image;
 };
 
@@ -66,7 +66,8 @@ std::optional<Outline> MakeOutline(const grammar::DockerfileSyntax& syntax,
 // What a statement copies and mounts from, in the order written.
 std::vector<OriginName> OriginNames(const grammar::Statement& statement);
 
-// Errors: `invalid stage index N`, `failed to parse stage name "X"`.
+// Errors: `invalid stage index N`, `failed to parse stage name "X"`, and a
+// COPY whose --from has a variable.
 absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
                                   const BuildOptions& options,
                                   const OriginName& use);

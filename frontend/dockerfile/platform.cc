@@ -18,10 +18,10 @@ constexpr std::array<absl::string_view, 16> kSystems = {
     "illumos", "ios",     "js",     "linux",     "netbsd",  "openbsd",
     "plan9",   "solaris", "wasip1", "windows"};
 constexpr std::array<absl::string_view, 24> kArchitectures = {
-    "386",         "amd64", "arm",    "arm64",    "armbe",    "arm64be",
-    "loong64",     "mips",  "mipsle", "mips64",   "mips64le", "mips64p32",
-    "mips64p32le", "ppc",   "ppc64",  "ppc64le",  "riscv",    "riscv64",
-    "s390",        "s390x", "sparc",  "sparc64",  "wasm",     "ppc64el"};
+    "386",         "amd64", "arm",    "arm64",   "armbe",    "arm64be",
+    "loong64",     "mips",  "mipsle", "mips64",  "mips64le", "mips64p32",
+    "mips64p32le", "ppc",   "ppc64",  "ppc64le", "riscv",    "riscv64",
+    "s390",        "s390x", "sparc",  "sparc64", "wasm",     "ppc64el"};
 
 absl::Status Failure(absl::string_view text, absl::string_view reason) {
   return absl::InvalidArgumentError(
@@ -75,10 +75,8 @@ bool ReadSystem(absl::string_view text, Platform& platform) {
     if (text.back() != ')') {
       return false;
     }
-    absl::string_view options =
-        text.substr(open + 1, text.size() - open - 2);
-    platform.os_version =
-        std::string(options.substr(0, options.find('+')));
+    absl::string_view options = text.substr(open + 1, text.size() - open - 2);
+    platform.os_version = std::string(options.substr(0, options.find('+')));
     text = text.substr(0, open);
   }
   platform.os = NormaliseSystem(text);

@@ -23,8 +23,7 @@ std::string CacheId(const std::string& id, const BuildOptions& options) {
 }
 
 // The defaults that do not depend on the stage, in the words of the mount.
-void FillNames(Mount& mount, size_t ssh_position,
-               const BuildOptions& options) {
+void FillNames(Mount& mount, size_t ssh_position, const BuildOptions& options) {
   switch (mount.type) {
     case Mount::Type::kCache:
       mount.id = CacheId(mount.id.empty() ? CleanPath(mount.target) : mount.id,
@@ -43,8 +42,7 @@ void FillNames(Mount& mount, size_t ssh_position,
         mount.id = "default";
       }
       if (mount.target.empty()) {
-        mount.target =
-            absl::StrCat("/run/buildkit/ssh_agent.", ssh_position);
+        mount.target = absl::StrCat("/run/buildkit/ssh_agent.", ssh_position);
       }
       break;
     case Mount::Type::kBind:
@@ -97,11 +95,10 @@ bool MountLowering::SetTarget(Mount& mount, SourceRange range) {
   if (mount.type == Mount::Type::kSecret && mount.target.empty()) {
     return true;  // A variable without a file.
   }
-  mount.target =
-      absl::StartsWith(mount.target, "/")
-          ? CleanPath(mount.target)
-          : CleanPath(absl::StrCat(stage_.config().working_dir, "/",
-                                   mount.target));
+  mount.target = absl::StartsWith(mount.target, "/")
+                     ? CleanPath(mount.target)
+                     : CleanPath(absl::StrCat(stage_.config().working_dir, "/",
+                                              mount.target));
   if (mount.target == "/") {
     stage_.Error("bad-mount", range, "invalid mount target \"/\"");
     return false;
@@ -181,10 +178,9 @@ bool LowerMounts(const Statement& statement, Stage& stage, ir::Run& run,
     }
   }
   SetAgentVariable(run);
-  std::stable_sort(run.mounts.begin(), run.mounts.end(),
-                   [](const Mount& a, const Mount& b) {
-                     return a.target < b.target;
-                   });
+  std::stable_sort(
+      run.mounts.begin(), run.mounts.end(),
+      [](const Mount& a, const Mount& b) { return a.target < b.target; });
   return complete;
 }
 

@@ -10,8 +10,7 @@
 namespace lamina::frontend {
 
 // Reports what is wrong with --mount before any variable is known.
-void CheckMounts(const grammar::Statement& statement,
-                 Diagnostics& diagnostics);
+void CheckMounts(const grammar::Statement& statement, Diagnostics& diagnostics);
 
 // Sets the mounts of `run`, parents first, and adds the trees they show to
 // `inputs` (the stage's own tree, input 0, is not in that list). False if

@@ -253,7 +253,9 @@ std::optional<Source> Stage::FindSource(const OriginName& use,
   }
   std::optional<ir::NodeId> node = OriginNode(*origin, use.range);
   if (node.has_value()) {
-    return Source{*node, origin->kind == Origin::Kind::kContext};
+    // A context may stand behind the name of the stage it replaces.
+    const ir::Op& op = build_.graph.nodes[*node].op;
+    return Source{*node, std::holds_alternative<ir::LocalFiles>(op)};
   }
   Diagnostic early = {.code = "stage-order", .range = use.range};
   early.message =
@@ -265,8 +267,8 @@ std::optional<Source> Stage::FindSource(const OriginName& use,
                          target,
                          "\", stage needs to be defined before current "
                          "command");
-  early.notes.push_back({build_.outline.stages[origin->stage].from->range,
-                         "the stage is here"});
+  early.notes.push_back(
+      {build_.outline.stages[origin->stage].from->range, "the stage is here"});
   build_.diagnostics.Add(std::move(early));
   return std::nullopt;
 }

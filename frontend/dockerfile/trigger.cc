@@ -63,8 +63,9 @@ std::optional<Statement> ParseTrigger(absl::string_view text, SourceRange from,
     trigger = std::move(syntax.statements[0]);
     const std::string& keyword = trigger->keyword;
     if (keyword == "ONBUILD" || keyword == "FROM" || keyword == "MAINTAINER") {
-      found.Error("bad-trigger", from,
-                  absl::StrCat(keyword, " isn't allowed as an ONBUILD trigger"));
+      found.Error(
+          "bad-trigger", from,
+          absl::StrCat(keyword, " isn't allowed as an ONBUILD trigger"));
     } else {
       CheckStatement(*trigger, found);
     }

@@ -20,10 +20,10 @@ constexpr FlagSpec kFlags[] = {
 bool Accepts(absl::string_view source, SourceRange range, Stage& stage) {
   bool git = IsGitSource(source);
   if (git || IsHttpSource(source)) {
-    stage.Error("unsupported-source", range,
-                absl::StrCat("ADD of ", git ? "git sources" : "URLs",
-                             " is not supported; fetch `", source,
-                             "` in a RUN"));
+    stage.Error(
+        "unsupported-source", range,
+        absl::StrCat("ADD of ", git ? "git sources" : "URLs",
+                     " is not supported; fetch `", source, "` in a RUN"));
     return false;
   }
   return true;

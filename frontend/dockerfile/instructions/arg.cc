@@ -71,7 +71,6 @@ constinit const Instruction kArg = {
     .keyword = "ARG",
     .shape = grammar::ArgumentShape::kOptionalKeyValues,
     .reads_flags = ReadsNoFlags,
-    .check = CheckPairs,
     .describe = DescribePairs,
     .lower = Lower,
 };

@@ -15,18 +15,6 @@ constexpr FlagSpec kFlags[] = {
     {"exclude", FlagKind::kList},
 };
 
-void Check(const Statement& statement, Diagnostics& diagnostics) {
-  CheckCopy(statement, diagnostics);
-  const grammar::Flag* from = FindFlag(statement, "from");
-  if (from != nullptr &&
-      from->value.value_or("").find_first_of("$'\"\\") != std::string::npos) {
-    diagnostics.Error("bad-flag", from->value_range,
-                      "variable expansion is not supported for --from, define "
-                      "a new stage with FROM using ARG from global scope as a "
-                      "workaround");
-  }
-}
-
 bool Accepts(absl::string_view source, SourceRange range, Stage& stage) {
   if (IsGitSource(source)) {
     stage.Error("bad-source", range, "source can't be a git ref for COPY");
@@ -50,7 +38,7 @@ constinit const Instruction kCopy = {
     .shape = grammar::ArgumentShape::kJsonOrWords,
     .heredocs = true,
     .flags = kFlags,
-    .check = Check,
+    .check = CheckCopy,
     .describe = DescribeCopy,
     .lower = Lower,
 };

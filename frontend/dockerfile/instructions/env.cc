@@ -24,7 +24,6 @@ void Lower(const grammar::Statement& statement, Stage& stage) {
 constinit const Instruction kEnv = {
     .keyword = "ENV",
     .shape = grammar::ArgumentShape::kKeyValues,
-    .check = CheckPairs,
     .describe = DescribePairs,
     .lower = Lower,
 };

@@ -144,9 +144,9 @@ void Describe(const Statement& statement, Json& object) {
 absl::StatusOr<std::vector<std::string>> ExpandPorts(const Word& word,
                                                      const Stage& stage) {
   std::vector<std::string> ports;
-  ASSIGN_OR_RETURN(std::vector<std::string> specs,
-                   ExpandAndSplit(word.text, stage.escape(),
-                                  stage.state().variables));
+  ASSIGN_OR_RETURN(
+      std::vector<std::string> specs,
+      ExpandAndSplit(word.text, stage.escape(), stage.state().variables));
   for (const std::string& spec : specs) {
     ASSIGN_OR_RETURN(std::vector<std::string> unrolled, ReadPorts(spec));
     ports.insert(ports.end(), unrolled.begin(), unrolled.end());

@@ -11,8 +11,8 @@ using grammar::Flag;
 using grammar::Statement;
 
 constexpr FlagSpec kFlags[] = {
-    {"interval"}, {"timeout"}, {"start-period"}, {"start-interval"},
-    {"retries"},
+    {"interval"},       {"timeout"}, {"start-period"},
+    {"start-interval"}, {"retries"},
 };
 
 // Where each duration is kept and under which key it is described.
@@ -38,8 +38,8 @@ absl::StatusOr<int64_t> ReadDuration(const Flag& flag) {
   }
   absl::StatusOr<int64_t> value = ParseDuration(*flag.value);
   if (value.ok() && *value != 0 && *value < 1000 * 1000) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Interval \"", flag.name, "\" cannot be less than 1ms"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("Interval \"", flag.name, "\" cannot be less than 1ms"));
   }
   return value;
 }
@@ -137,13 +137,13 @@ void Describe(const Statement& statement, Json& object) {
 
 void Lower(const Statement& statement, Stage& stage) {
   ir::Healthcheck health = Read(statement);
-  stage.CommitConfig(absl::StrCat(
-      "HEALTHCHECK {Test:", GoList(health.test),
-      " Interval:", FormatDuration(health.interval_ns),
-      " Timeout:", FormatDuration(health.timeout_ns),
-      " StartPeriod:", FormatDuration(health.start_period_ns),
-      " StartInterval:", FormatDuration(health.start_interval_ns),
-      " Retries:", health.retries, "}"));
+  stage.CommitConfig(
+      absl::StrCat("HEALTHCHECK {Test:", GoList(health.test),
+                   " Interval:", FormatDuration(health.interval_ns),
+                   " Timeout:", FormatDuration(health.timeout_ns),
+                   " StartPeriod:", FormatDuration(health.start_period_ns),
+                   " StartInterval:", FormatDuration(health.start_interval_ns),
+                   " Retries:", health.retries, "}"));
   stage.config().healthcheck = std::move(health);
 }
 

@@ -23,7 +23,6 @@ void Lower(const grammar::Statement& statement, Stage& stage) {
 constinit const Instruction kLabel = {
     .keyword = "LABEL",
     .shape = grammar::ArgumentShape::kKeyValues,
-    .check = CheckPairs,
     .describe = DescribePairs,
     .lower = Lower,
 };

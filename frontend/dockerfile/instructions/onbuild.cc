@@ -19,9 +19,9 @@ void Check(const Statement& statement, Diagnostics& diagnostics) {
     diagnostics.Error("bad-trigger", inner.keyword_word.range,
                       "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   } else if (inner.keyword == "FROM" || inner.keyword == "MAINTAINER") {
-    diagnostics.Error("bad-trigger", inner.keyword_word.range,
-                      absl::StrCat(inner.keyword,
-                                   " isn't allowed as an ONBUILD trigger"));
+    diagnostics.Error(
+        "bad-trigger", inner.keyword_word.range,
+        absl::StrCat(inner.keyword, " isn't allowed as an ONBUILD trigger"));
   }
 }
 

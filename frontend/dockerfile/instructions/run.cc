@@ -120,8 +120,7 @@ void Lower(const Statement& statement, Stage& stage) {
                  .working_dir = state.config.working_dir,
                  .network = Network(statement, options),
                  .insecure = FlagText(statement, "security") == "insecure"};
-  run.args =
-      CommandArgs(statement, ShellText(statement, run), state.config);
+  run.args = CommandArgs(statement, ShellText(statement, run), state.config);
   for (const auto& [name, value] : state.variables.all()) {
     run.env.push_back(absl::StrCat(name, "=", value));
   }
@@ -130,8 +129,8 @@ void Lower(const Statement& statement, Stage& stage) {
     return;
   }
   std::string history =
-      absl::StrCat("RUN ", ArgumentPrefix(state),
-                   absl::StrJoin(run.args, " "), " # buildkit");
+      absl::StrCat("RUN ", ArgumentPrefix(state), absl::StrJoin(run.args, " "),
+                   " # buildkit");
   stage.CommitStep(statement, std::move(run), inputs, std::move(history));
 }
 

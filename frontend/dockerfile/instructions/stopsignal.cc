@@ -15,12 +15,11 @@ namespace {
 using grammar::Statement;
 
 constexpr std::array<absl::string_view, 36> kNames = {
-    "ABRT",  "ALRM",   "BUS",  "CHLD",   "CLD",  "CONT", "FPE",
-    "HUP",   "ILL",    "INT",  "IO",     "IOT",  "KILL", "PIPE",
-    "POLL",  "PROF",   "PWR",  "QUIT",   "SEGV", "STKFLT", "STOP",
-    "SYS",   "TERM",   "TRAP", "TSTP",   "TTIN", "TTOU", "URG",
-    "USR1",  "USR2",   "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN",
-    "RTMAX"};
+    "ABRT", "ALRM", "BUS",   "CHLD",   "CLD",  "CONT", "FPE",    "HUP",
+    "ILL",  "INT",  "IO",    "IOT",    "KILL", "PIPE", "POLL",   "PROF",
+    "PWR",  "QUIT", "SEGV",  "STKFLT", "STOP", "SYS",  "TERM",   "TRAP",
+    "TSTP", "TTIN", "TTOU",  "URG",    "USR1", "USR2", "VTALRM", "WINCH",
+    "XCPU", "XFSZ", "RTMIN", "RTMAX"};
 
 // RTMIN+1 ... RTMIN+15, RTMAX-14 ... RTMAX-1.
 bool IsRealTime(absl::string_view name) {
