@@ -544,7 +544,7 @@ TEST_F(SandboxTest, ATerminalIsTheSandboxsOwn) {
   int saved_out = dup(1);
   dup2(in[0], 0);
   dup2(out[1], 1);
-  ASSERT_EQ(write(in[1], "echo typed $((40+2))\nexit 5\n", 27), 27);
+  ASSERT_TRUE(WriteAll(in[1], "echo typed $((40+2))\nexit 5\n").ok());
   spec_.tty = true;
   spec_.args = {"/bin/sh", "-c", "tty; exec /bin/sh"};
   Outcome outcome = Run(spec_);
