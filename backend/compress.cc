@@ -1,6 +1,5 @@
 #include "backend/compress.h"
 
-#include <dlfcn.h>
 #include <isa-l.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -8,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "backend/tar/symbol_finder.h"
 #include "base/status.h"
 
 namespace lamina::backend {
@@ -17,6 +17,9 @@ namespace {
 size_t PackedBound(size_t size) { return size + size / 16 + 1024; }
 
 constexpr size_t kZstdRoom = 1 << 20;
+constexpr int kZstdMaxThreads = 8;
+// Fixed, because the borders of jobs show in the output.
+constexpr int kZstdJobSize = 2 << 20;
 
 void Prepare(absl::string_view chunk, Packed& packed) {
   size_t bound = PackedBound(chunk.size());
@@ -38,19 +41,11 @@ constexpr char kIsaL[] = "libisal.so.2";
 const IsaL* LoadIsaL() {
   static const IsaL* loaded = []() -> const IsaL* {
     static IsaL table;
-    void* library = dlopen(kIsaL, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) {
-      return nullptr;
-    }
-    table.deflate_init = reinterpret_cast<decltype(&isal_deflate_init)>(
-        dlsym(library, "isal_deflate_init"));
-    table.deflate = reinterpret_cast<decltype(&isal_deflate)>(
-        dlsym(library, "isal_deflate"));
-    table.crc = reinterpret_cast<decltype(&crc32_gzip_refl)>(
-        dlsym(library, "crc32_gzip_refl"));
-    bool complete = table.deflate_init != nullptr && table.deflate != nullptr &&
-                    table.crc != nullptr;
-    return complete ? &table : nullptr;
+    SymbolFinder finder(kIsaL);
+    finder.Find(table.deflate_init, "isal_deflate_init");
+    finder.Find(table.deflate, "isal_deflate");
+    finder.Find(table.crc, "crc32_gzip_refl");
+    return finder.complete() ? &table : nullptr;
   }();
   return loaded;
 }
@@ -123,14 +118,49 @@ class ZlibDeflater : public Deflater {
   z_stream stream_ = {};
 };
 
+// The functions of zstd that we use. Debian's static archive has no threads
+// and another output; the shared library is loaded at first use.
+struct Zstd {
+  decltype(&ZSTD_createCCtx) create;
+  decltype(&ZSTD_freeCCtx) free;
+  decltype(&ZSTD_CCtx_setParameter) set;
+  decltype(&ZSTD_compressStream2) compress;
+  decltype(&ZSTD_isError) is_error;
+  decltype(&ZSTD_getErrorName) error_name;
+  decltype(&ZSTD_maxCLevel) max_level;
+};
+
+constexpr char kZstd[] = "libzstd.so.1";
+
+const Zstd* LoadZstd() {
+  static const Zstd* loaded = []() -> const Zstd* {
+    static Zstd table;
+    SymbolFinder finder(kZstd);
+    finder.Find(table.create, "ZSTD_createCCtx");
+    finder.Find(table.free, "ZSTD_freeCCtx");
+    finder.Find(table.set, "ZSTD_CCtx_setParameter");
+    finder.Find(table.compress, "ZSTD_compressStream2");
+    finder.Find(table.is_error, "ZSTD_isError");
+    finder.Find(table.error_name, "ZSTD_getErrorName");
+    finder.Find(table.max_level, "ZSTD_maxCLevel");
+    return finder.complete() ? &table : nullptr;
+  }();
+  return loaded;
+}
+
 class ZstdStream : public ZstdCompressor {
  public:
-  ZstdStream() : context_(ZSTD_createCCtx()) {}
-  ~ZstdStream() override { ZSTD_freeCCtx(context_); }
+  explicit ZstdStream(const Zstd& library)
+      : library_(library), context_(library.create()) {}
+  ~ZstdStream() override { library_.free(context_); }
 
-  absl::Status Configure(int level) {
+  absl::Status Configure(int level, int threads) {
     RETURN_IF_ERROR(Set(ZSTD_c_compressionLevel, level));
-    return Set(ZSTD_c_checksumFlag, 0);
+    RETURN_IF_ERROR(Set(ZSTD_c_checksumFlag, 0));
+    // Never 0: without workers the bytes are others.
+    RETURN_IF_ERROR(
+        Set(ZSTD_c_nbWorkers, std::clamp(threads, 1, kZstdMaxThreads)));
+    return Set(ZSTD_c_jobSize, kZstdJobSize);
   }
 
   absl::Status Compress(absl::string_view chunk, bool last,
@@ -144,11 +174,8 @@ class ZstdStream : public ZstdCompressor {
       }
       ZSTD_outBuffer out = {packed.buffer.data(), packed.buffer.size(),
                             packed.size};
-      size_t left = ZSTD_compressStream2(context_, &out, &in, mode);
-      if (ZSTD_isError(left) != 0) {
-        return absl::InternalError(
-            absl::StrCat("zstd: ", ZSTD_getErrorName(left)));
-      }
+      size_t left = library_.compress(context_, &out, &in, mode);
+      RETURN_IF_ERROR(ToStatus(left));
       packed.size = out.pos;
       if (last ? left == 0 : in.pos == in.size) {
         return absl::OkStatus();
@@ -158,12 +185,16 @@ class ZstdStream : public ZstdCompressor {
 
  private:
   absl::Status Set(ZSTD_cParameter parameter, int value) {
-    size_t result = ZSTD_CCtx_setParameter(context_, parameter, value);
-    return ZSTD_isError(result) != 0 ? absl::InternalError(absl::StrCat(
-                                           "zstd: ", ZSTD_getErrorName(result)))
-                                     : absl::OkStatus();
+    return ToStatus(library_.set(context_, parameter, value));
+  }
+  absl::Status ToStatus(size_t result) const {
+    return library_.is_error(result) != 0
+               ? absl::InternalError(
+                     absl::StrCat("zstd: ", library_.error_name(result)))
+               : absl::OkStatus();
   }
 
+  const Zstd& library_;
   ZSTD_CCtx* context_;
 };
 
@@ -208,14 +239,21 @@ uint32_t CombineCrc(uint32_t first, uint32_t second, uint64_t second_size) {
 }
 
 absl::StatusOr<std::unique_ptr<ZstdCompressor>> ZstdCompressor::Create(
-    int level) {
-  level = level == -1 ? ZSTD_CLEVEL_DEFAULT : level;
-  if (level < 1 || level > ZSTD_maxCLevel()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "zstd has no level ", level, "; levels are 1 to ", ZSTD_maxCLevel()));
+    int level, int threads) {
+  const Zstd* library = LoadZstd();
+  if (library == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("zstd needs ", kZstd,
+                     ", which is not on this machine; install libzstd1"));
   }
-  auto compressor = std::make_unique<ZstdStream>();
-  RETURN_IF_ERROR(compressor->Configure(level));
+  level = level == -1 ? ZSTD_CLEVEL_DEFAULT : level;
+  if (level < 1 || level > library->max_level()) {
+    return absl::InvalidArgumentError(absl::StrCat("zstd has no level ", level,
+                                                   "; levels are 1 to ",
+                                                   library->max_level()));
+  }
+  auto compressor = std::make_unique<ZstdStream>(*library);
+  RETURN_IF_ERROR(compressor->Configure(level, threads));
   return compressor;
 }
 

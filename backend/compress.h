@@ -42,12 +42,13 @@ std::string GzipTrailer(uint32_t crc, uint64_t size);
 // The CRC-32 of two strings one after another.
 uint32_t CombineCrc(uint32_t first, uint32_t second, uint64_t second_size);
 
-// Compresses chunks in order into one zstd frame without a checksum, on one
-// thread: blocks of a frame lean on those before them.
+// Compresses chunks in order into one zstd frame without a checksum.
 class ZstdCompressor {
  public:
-  // -1 is level 3.
-  static absl::StatusOr<std::unique_ptr<ZstdCompressor>> Create(int level);
+  // -1 is level 3. The library has `threads` of its own. Errors: no such
+  // level, no library on this machine.
+  static absl::StatusOr<std::unique_ptr<ZstdCompressor>> Create(int level,
+                                                                int threads);
   virtual ~ZstdCompressor() = default;
   // Fills `packed` with what is ready; after the last chunk that is all.
   virtual absl::Status Compress(absl::string_view chunk, bool last,

@@ -169,8 +169,9 @@ class BlobOutput {
     auto output = std::make_unique<BlobOutput>();
     output->blob_.compression = options.compression;
     if (options.compression == Compression::kZstd) {
-      ASSIGN_OR_RETURN(output->zstd_,
-                       ZstdCompressor::Create(options.compression_level));
+      ASSIGN_OR_RETURN(
+          output->zstd_,
+          ZstdCompressor::Create(options.compression_level, options.threads));
     }
     if (options.compression == Compression::kGzip) {
       // Finds out now whether this level can be had.

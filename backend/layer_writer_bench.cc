@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <ftw.h>
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -31,6 +33,13 @@ int AddEntry(const char* path, const struct stat* info, int, FTW*) {
   return 0;
 }
 
+double CpuSeconds() {
+  rusage use = {};
+  getrusage(RUSAGE_SELF, &use);
+  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+         static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
+
 int Measure(const std::string& root, int threads) {
   ir::StepDiff diff;
   g_diff = &diff;
@@ -45,6 +54,7 @@ int Measure(const std::string& root, int threads) {
   }
   for (Compression compression :
        {Compression::kNone, Compression::kGzip, Compression::kZstd}) {
+    double cpu = CpuSeconds();
     auto start = std::chrono::steady_clock::now();
     absl::StatusOr<LayerBlob> blob = WriteLayer(
         diff,
@@ -59,10 +69,12 @@ int Measure(const std::string& root, int threads) {
       fprintf(stderr, "%s\n", blob.status().ToString().c_str());
       return 1;
     }
-    printf("%-4s %zu entries, %.1f MB -> %.1f MB in %.2f s: %.0f MB/s\n",
-           std::string(CompressionName(compression)).c_str(),
-           diff.entries.size(), blob->tar_size / 1e6, blob->size / 1e6,
-           time.count(), blob->tar_size / 1e6 / time.count());
+    printf(
+        "%-4s %zu entries, %.1f MB -> %.1f MB in %.2f s (CPU %.2f s): %.0f "
+        "MB/s\n",
+        std::string(CompressionName(compression)).c_str(), diff.entries.size(),
+        blob->tar_size / 1e6, blob->size / 1e6, time.count(),
+        CpuSeconds() - cpu, blob->tar_size / 1e6 / time.count());
   }
   return 0;
 }

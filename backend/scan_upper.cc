@@ -171,8 +171,7 @@ class Scanner {
       }
     }
     for (const std::string& name : present) {
-      at_ = Child(path, name);
-      RETURN_IF_ERROR(ScanChild(folder, at_, name, notes));
+      RETURN_IF_ERROR(ScanChild(folder, Child(path, name), name, notes));
     }
     return absl::OkStatus();
   }
@@ -235,6 +234,7 @@ class Scanner {
 
   absl::Status ScanChild(int folder, const std::string& path,
                          const std::string& name, const OverlayNotes& above) {
+    at_ = path;
     RETURN_IF_ERROR(CheckEntryName(path));
     struct stat info;
     if (fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {

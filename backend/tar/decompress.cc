@@ -1,5 +1,4 @@
 #include <archive.h>
-#include <dlfcn.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -9,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "backend/tar/symbol_finder.h"
 #include "backend/tar/tar_reader.h"
 #include "base/status.h"
 
@@ -159,27 +159,21 @@ struct Libarchive {
 constexpr char kLibarchive[] = "libarchive.so.13";
 
 const Libarchive* LoadLibarchive() {
-  static const Libarchive* loaded = [] {
+  static const Libarchive* loaded = []() -> const Libarchive* {
     static Libarchive table;
-    void* library = dlopen(kLibarchive, RTLD_NOW | RTLD_LOCAL);
-    bool complete = library != nullptr;
-    auto find = [&](auto& function, const char* name) {
-      void* symbol = complete ? dlsym(library, name) : nullptr;
-      complete = symbol != nullptr;
-      function = reinterpret_cast<std::decay_t<decltype(function)>>(symbol);
-    };
-    find(table.read_new, "archive_read_new");
-    find(table.support_xz, "archive_read_support_filter_xz");
-    find(table.support_bzip2, "archive_read_support_filter_bzip2");
-    find(table.support_raw, "archive_read_support_format_raw");
-    find(table.support_empty, "archive_read_support_format_empty");
-    find(table.open, "archive_read_open");
-    find(table.next_header, "archive_read_next_header");
-    find(table.data, "archive_read_data");
-    find(table.free, "archive_read_free");
-    find(table.error_string, "archive_error_string");
-    find(table.set_error, "archive_set_error");
-    return complete ? &table : nullptr;
+    SymbolFinder finder(kLibarchive);
+    finder.Find(table.read_new, "archive_read_new");
+    finder.Find(table.support_xz, "archive_read_support_filter_xz");
+    finder.Find(table.support_bzip2, "archive_read_support_filter_bzip2");
+    finder.Find(table.support_raw, "archive_read_support_format_raw");
+    finder.Find(table.support_empty, "archive_read_support_format_empty");
+    finder.Find(table.open, "archive_read_open");
+    finder.Find(table.next_header, "archive_read_next_header");
+    finder.Find(table.data, "archive_read_data");
+    finder.Find(table.free, "archive_read_free");
+    finder.Find(table.error_string, "archive_error_string");
+    finder.Find(table.set_error, "archive_set_error");
+    return finder.complete() ? &table : nullptr;
   }();
   return loaded;
 }
