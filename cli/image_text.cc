@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/command.h"
 
 namespace lamina::cli {
 
@@ -20,6 +21,18 @@ absl::StatusOr<NamesOfImages> CollectNames(backend::Store& store) {
 }
 
 std::string ShortId(const Digest& id) { return id.hex().substr(0, 12); }
+
+absl::StatusOr<ir::ImageReference> ReadImageName(absl::string_view text) {
+  absl::StatusOr<ir::ImageReference> name = ir::ImageReference::Parse(text);
+  if (!name.ok()) {
+    return UsageError(name.status().message());
+  }
+  if (!name->digest.empty()) {
+    return UsageError(
+        absl::StrCat("`", text, "` has a digest; a new name cannot have one"));
+  }
+  return name;
+}
 
 absl::StatusOr<uint64_t> ImageSize(const backend::Image& image,
                                    backend::Store& store) {

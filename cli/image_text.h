@@ -17,6 +17,10 @@ absl::StatusOr<NamesOfImages> CollectNames(backend::Store& store);
 
 std::string ShortId(const Digest& id);  // Twelve hex digits.
 
+// A name that an image is to get: a usage error if it is malformed or has a
+// digest.
+absl::StatusOr<ir::ImageReference> ReadImageName(absl::string_view text);
+
 // Sum of the uncompressed layers, bytes.
 absl::StatusOr<uint64_t> ImageSize(const backend::Image& image,
                                    backend::Store& store);

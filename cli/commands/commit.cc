@@ -6,6 +6,8 @@
 #include "backend/container.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/config_change.h"
+#include "cli/container_text.h"
 #include "cli/store_access.h"
 
 namespace lamina::cli {
@@ -17,11 +19,7 @@ constexpr Flag kFlags[] = {
     {.name = "author", .short_name = 'a', .value = "TEXT",
      .help = "who made it"},
     kRootFlag,
-    {.name = "change", .short_name = 'c', .value = "INSTRUCTION",
-     .help = "change the configuration", .repeatable = true,
-     .status = FlagStatus::kRefused,
-     .reason = "lamina does not do this yet; build FROM the committed image",
-     .hidden = true},
+    kChangeFlag,
 };
 
 absl::StatusOr<int> RunCommit(const Invocation& invocation) {
@@ -32,6 +30,11 @@ absl::StatusOr<int> RunCommit(const Invocation& invocation) {
   if (!container.ok()) {
     return UserError(container.status().message());
   }
+  if (IsRunning(*container)) {
+    // Its files would be read while they change.
+    return UserError(absl::StrCat("container `", name,
+                                  "` is running; commit it when it ended"));
+  }
   ASSIGN_OR_RETURN(backend::Image image, store->GetImage(container->image));
   backend::CommitOptions options;
   options.author = invocation.Get("author");
@@ -41,6 +44,7 @@ absl::StatusOr<int> RunCommit(const Invocation& invocation) {
   if (!options.author.empty()) {
     options.config.author = options.author;
   }
+  RETURN_IF_ERROR(ApplyChanges(invocation.GetAll("change"), options.config));
   if (invocation.words().size() > 1) {
     absl::StatusOr<ir::ImageReference> reference =
         ir::ImageReference::Parse(invocation.words()[1]);

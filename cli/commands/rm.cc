@@ -1,52 +1,64 @@
-// lamina rm: removes containers.
-#include <signal.h>
+// lamina rm
+#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <csignal>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/container_text.h"
 #include "cli/store_access.h"
 
 namespace lamina::cli {
 namespace {
 
 constexpr Flag kFlags[] = {
-    {.name = "force", .short_name = 'f', .help = "end a running one first"},
+    {.name = "force",
+     .short_name = 'f',
+     .help = "stop running containers; missing ones are fine"},
     kRootFlag,
 };
 
-absl::Status RemoveOne(const std::string& name, bool force,
-                       backend::Store& store) {
-  absl::StatusOr<backend::Container> container = store.FindContainer(name);
-  if (!container.ok()) {
-    return UserError(container.status().message());
+// Killed, not asked: the sandbox dies with the process that runs it.
+absl::Status Stop(const backend::Container& container) {
+  if (kill(container.pid, SIGKILL) != 0) {
+    return ErrnoError(absl::StrCat("cannot stop `", container.name, "`"));
   }
-  bool running = container->state == "running" && container->pid > 0 &&
-                 (kill(container->pid, 0) == 0 || errno == EPERM);
-  if (running && !force) {
-    return UserError(absl::StrCat("container `", name,
-                                  "` is running; end it first, or use -f"));
+  constexpr int kAttempts = 500;
+  for (int i = 0; i < kAttempts && IsRunning(container); ++i) {
+    usleep(10'000);
   }
-  if (running) {
-    // Its supervisor dies and takes the whole sandbox with it.
-    kill(container->pid, SIGKILL);
-  }
-  RETURN_IF_ERROR(store.RemoveContainer(container->id));
-  return PrintResult(absl::StrCat(name, "\n"));
+  return absl::OkStatus();
 }
 
-absl::StatusOr<int> RunRm(const Invocation& invocation) {
+absl::Status Remove(const std::string& name, bool force,
+                    backend::Store& store) {
+  ASSIGN_OR_RETURN(backend::Container container, FindContainer(store, name));
+  if (IsRunning(container)) {
+    if (!force) {
+      return UserError(absl::StrCat("container `", name,
+                                    "` is running; stop it, or force with -f"));
+    }
+    RETURN_IF_ERROR(Stop(container));
+  }
+  return store.RemoveContainer(container.id);
+}
+
+absl::StatusOr<int> Run(const Invocation& invocation) {
   ASSIGN_OR_RETURN(
       std::unique_ptr<backend::Store> store,
       OpenStoreWith(invocation, "container", invocation.words()[0]));
+  const bool force = invocation.GetBool("force");
   int code = 0;
   for (const std::string& name : invocation.words()) {
-    absl::Status status =
-        RemoveOne(name, invocation.GetBool("force"), *store);
-    if (!status.ok()) {
+    const absl::Status status = Remove(name, force, *store);
+    if (status.ok()) {
+      RETURN_IF_ERROR(PrintResult(absl::StrCat(name, "\n")));
+    } else if (!force || !absl::IsNotFound(status)) {
       PrintError(status.message());
-      code = ExitCodeOf(status);
+      code = std::max(code, ExitCodeOf(status));
     }
   }
   return code;
@@ -54,7 +66,7 @@ absl::StatusOr<int> RunRm(const Invocation& invocation) {
 
 }  // namespace
 
-extern const Command kRm = {
+constinit const Command kRm = {
     .name = "rm",
     .group = "Containers",
     .summary = "remove containers",
@@ -63,8 +75,7 @@ extern const Command kRm = {
     .min_words = 1,
     .max_words = -1,
     .words = Words::kContainers,
-    .examples = "lamina rm 3f2a",
-    .run = RunRm,
+    .run = Run,
 };
 
 }  // namespace lamina::cli
