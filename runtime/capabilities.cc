@@ -21,28 +21,54 @@ namespace {
 
 // In the order of linux/capability.h.
 constexpr const char* kNames[] = {
-    "CHOWN",           "DAC_OVERRIDE",   "DAC_READ_SEARCH",
-    "FOWNER",          "FSETID",         "KILL",
-    "SETGID",          "SETUID",         "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST",
-    "NET_ADMIN",       "NET_RAW",        "IPC_LOCK",
-    "IPC_OWNER",       "SYS_MODULE",     "SYS_RAWIO",
-    "SYS_CHROOT",      "SYS_PTRACE",     "SYS_PACCT",
-    "SYS_ADMIN",       "SYS_BOOT",       "SYS_NICE",
-    "SYS_RESOURCE",    "SYS_TIME",       "SYS_TTY_CONFIG",
-    "MKNOD",           "LEASE",          "AUDIT_WRITE",
-    "AUDIT_CONTROL",   "SETFCAP",        "MAC_OVERRIDE",
-    "MAC_ADMIN",       "SYSLOG",         "WAKE_ALARM",
-    "BLOCK_SUSPEND",   "AUDIT_READ",     "PERFMON",
-    "BPF",             "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
 };
 static_assert(std::size(kNames) == CAP_CHECKPOINT_RESTORE + 1);
 
 constexpr CapabilitySet kDefault =
-    Bit(CAP_CHOWN) | Bit(CAP_DAC_OVERRIDE) | Bit(CAP_FOWNER) |
-    Bit(CAP_FSETID) | Bit(CAP_KILL) | Bit(CAP_NET_BIND_SERVICE) |
-    Bit(CAP_SETFCAP) | Bit(CAP_SETGID) | Bit(CAP_SETPCAP) | Bit(CAP_SETUID) |
-    Bit(CAP_SYS_CHROOT);
+    Bit(CAP_CHOWN) | Bit(CAP_DAC_OVERRIDE) | Bit(CAP_FOWNER) | Bit(CAP_FSETID) |
+    Bit(CAP_KILL) | Bit(CAP_NET_BIND_SERVICE) | Bit(CAP_SETFCAP) |
+    Bit(CAP_SETGID) | Bit(CAP_SETPCAP) | Bit(CAP_SETUID) | Bit(CAP_SYS_CHROOT);
 
 absl::StatusOr<CapabilitySet> ParseName(const std::string& text) {
   std::string name = absl::AsciiStrToUpper(text);
@@ -74,8 +100,7 @@ CapabilitySet HeldCapabilities() {
 }
 
 absl::StatusOr<CapabilitySet> ChooseCapabilities(
-    const std::vector<std::string>& add,
-    const std::vector<std::string>& drop) {
+    const std::vector<std::string>& add, const std::vector<std::string>& drop) {
   CapabilitySet set = kDefault;
   CapabilitySet dropped = 0;
   for (const std::string& name : drop) {

@@ -25,7 +25,7 @@ struct Report {
   ReportKind kind = ReportKind::kFailure;
   int error = 0;  // errno; 0 when `reason` tells it.
   int wait_status = 0;
-  char doing[96] = {};    // "mount", "unable to find user"
+  char doing[96] = {};     // "mount", "unable to find user"
   char subject[512] = {};  // "/proc", "nobody"
   char reason[96] = {};
 };

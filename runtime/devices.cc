@@ -21,8 +21,8 @@ struct DeviceNode {
   unsigned minor;
 };
 
-constexpr DeviceNode kNodes[] = {{"null", 1, 3},   {"zero", 1, 5},
-                                 {"full", 1, 7},   {"random", 1, 8},
+constexpr DeviceNode kNodes[] = {{"null", 1, 3},    {"zero", 1, 5},
+                                 {"full", 1, 7},    {"random", 1, 8},
                                  {"urandom", 1, 9}, {"tty", 5, 0}};
 
 struct DeviceLink {
@@ -30,12 +30,10 @@ struct DeviceLink {
   const char* target;
 };
 
-constexpr DeviceLink kLinks[] = {{"ptmx", "pts/ptmx"},
-                                 {"fd", "/proc/self/fd"},
-                                 {"stdin", "/proc/self/fd/0"},
-                                 {"stdout", "/proc/self/fd/1"},
-                                 {"stderr", "/proc/self/fd/2"},
-                                 {"core", "/proc/kcore"}};
+constexpr DeviceLink kLinks[] = {
+    {"ptmx", "pts/ptmx"},          {"fd", "/proc/self/fd"},
+    {"stdin", "/proc/self/fd/0"},  {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"}};
 
 // A user namespace may not make device nodes; the host's are as good once
 // they are known to be what their name says.
@@ -91,9 +89,8 @@ int MakeDevices(const Channel& channel, const MountPlan& plan) {
     }
   }
   for (const DeviceNode& node : kNodes) {
-    if (!plan.user_namespace &&
-        mknodat(dev, node.name, S_IFCHR | 0666,
-                makedev(node.major, node.minor)) != 0) {
+    if (!plan.user_namespace && mknodat(dev, node.name, S_IFCHR | 0666,
+                                        makedev(node.major, node.minor)) != 0) {
       channel.Fail(errno, "make the device", node.name);
     }
   }
@@ -108,8 +105,7 @@ int MakeDevices(const Channel& channel, const MountPlan& plan) {
   return dev;
 }
 
-void MountBelowDevices(const Channel& channel, const MountPlan& plan,
-                       int dev) {
+void MountBelowDevices(const Channel& channel, const MountPlan& plan, int dev) {
   if (plan.user_namespace) {
     for (const DeviceNode& node : kNodes) {
       BindHostNode(channel, dev, node);
@@ -129,8 +125,7 @@ void MountBelowDevices(const Channel& channel, const MountPlan& plan,
       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
   const MountOption shared[] = {{"mode", "1777"},
                                 {"size", plan.shm_size.c_str()}};
-  int shm =
-      NewMount(channel, "tmpfs", closed, shared, std::size(shared));
+  int shm = NewMount(channel, "tmpfs", closed, shared, std::size(shared));
   AttachInside(channel, shm, dev, "shm");
   close(shm);
 

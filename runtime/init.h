@@ -50,7 +50,7 @@ struct InitPlan {
   std::vector<const char*> args;  // Each ends with a null pointer.
   std::vector<const char*> env;   // Its last slot is free, for HOME.
   bool needs_home = false;
-  std::string search_path;        // PATH of the command.
+  std::string search_path;  // PATH of the command.
 };
 
 // Pid 1 of the sandbox; never returns.

@@ -53,8 +53,7 @@ inline int RestrictMount(int tree, uint64_t attributes, unsigned flags = 0) {
   mount_attr change = {};
   change.attr_set = attributes;
   change.propagation = MS_PRIVATE;
-  return mount_setattr(tree, "", AT_EMPTY_PATH | flags, &change,
-                       sizeof change);
+  return mount_setattr(tree, "", AT_EMPTY_PATH | flags, &change, sizeof change);
 }
 
 }  // namespace lamina::runtime

@@ -201,8 +201,8 @@ std::vector<std::string> MaskedPaths() {
         "sched_debug", "scsi", "timer_list", "timer_stats"}) {
     paths.push_back(absl::StrCat("/proc/", name));
   }
-  for (const char* path : {"/sys/firmware", "/sys/fs/selinux",
-                           "/sys/devices/virtual/powercap"}) {
+  for (const char* path :
+       {"/sys/firmware", "/sys/fs/selinux", "/sys/devices/virtual/powercap"}) {
     paths.emplace_back(path);
   }
   const char* cpus = "/sys/devices/system/cpu";
@@ -271,9 +271,9 @@ int MountEverything(const Channel& channel, const MountPlan& plan, int root) {
   int sys = MakeSys(channel, plan);
   AttachInside(channel, sys, root, "sys");
   if (plan.cgroup) {
-    int cgroup = NewMount(channel, "cgroup2",
-                          kClosed | (plan.insecure ? 0 : MOUNT_ATTR_RDONLY),
-                          nullptr, 0);
+    int cgroup =
+        NewMount(channel, "cgroup2",
+                 kClosed | (plan.insecure ? 0 : MOUNT_ATTR_RDONLY), nullptr, 0);
     AttachInside(channel, cgroup, sys, "fs/cgroup");
     close(cgroup);
   }

@@ -38,8 +38,8 @@ struct MountPlan {
   bool cgroup = false;  // Version 2 with an own cgroup namespace.
   std::string shm_size;
   std::vector<std::pair<std::string, std::string>> scripts;
-  std::vector<ExtraMount> extra;  // In the order of mounting.
-  std::vector<std::string> masked;       // Below /proc or /sys.
+  std::vector<ExtraMount> extra;    // In the order of mounting.
+  std::vector<std::string> masked;  // Below /proc or /sys.
   std::vector<std::string> read_only;
 };
 

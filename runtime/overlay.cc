@@ -13,9 +13,9 @@
 namespace lamina::runtime {
 namespace {
 
-constexpr size_t kMaxLowers = 500;      // OVL_MAX_STACK
-constexpr size_t kMaxData = 4095;       // One page with its final zero.
-constexpr size_t kMaxFsconfig = 255;    // Longest value of fsconfig(2).
+constexpr size_t kMaxLowers = 500;    // OVL_MAX_STACK
+constexpr size_t kMaxData = 4095;     // One page with its final zero.
+constexpr size_t kMaxFsconfig = 255;  // Longest value of fsconfig(2).
 
 struct Option {
   const char* name;
@@ -52,7 +52,9 @@ std::string MountData(const OverlayMount& overlay, bool user_xattr) {
     absl::StrAppend(&data, "userxattr,");
   }
   if (!overlay.upper.empty()) {
-    absl::StrAppend(&data, "volatile,upperdir=", EscapeFolder(overlay.upper),
+    // Without privileges the mark of a volatile mount cannot be removed.
+    absl::StrAppend(&data, user_xattr ? "" : "volatile,",
+                    "upperdir=", EscapeFolder(overlay.upper),
                     ",workdir=", EscapeFolder(overlay.work), ",");
   }
   absl::StrAppend(&data, "lowerdir=");
@@ -168,8 +170,8 @@ absl::StatusOr<OverlayPlan> PlanOverlay(const OverlayFolders& folders,
   if (split != folders.lowers.end()) {
     plan.nested.append = fixed.append;
     plan.nested.lowers = {folders.bottom};
-    size_t more = CountFitting(plan.nested, folders.lowers, count,
-                               features.user_xattr);
+    size_t more =
+        CountFitting(plan.nested, folders.lowers, count, features.user_xattr);
     if (count + more < folders.lowers.size()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "the root has ", folders.lowers.size(),

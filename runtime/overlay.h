@@ -25,9 +25,9 @@ struct OverlayMount {
 };
 
 struct OverlayPlan {
-  std::string base;       // The child's working directory meanwhile.
-  std::string bottom;     // The lowest folder; the nested overlay covers it.
-  OverlayMount nested;    // No lowers: not needed.
+  std::string base;     // The child's working directory meanwhile.
+  std::string bottom;   // The lowest folder; the nested overlay covers it.
+  OverlayMount nested;  // No lowers: not needed.
   OverlayMount root;
   OverlayMount root_with_top;  // The same with `top` as the first lower.
   std::string mount_point;

@@ -34,8 +34,8 @@ absl::Status CheckSpec(const SandboxSpec& spec) {
         "the upper and work folders need absolute names");
   }
   if (spec.hostname.size() > kMaxHostname) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the host name is longer than ", kMaxHostname, " bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the host name is longer than ", kMaxHostname, " bytes"));
   }
   for (const std::string& argument : spec.args) {
     if (argument.find('\0') != std::string::npos) {
@@ -112,8 +112,7 @@ absl::Status Keep(int fd, UniqueFd& slot, PreparedRun& run) {
   return absl::OkStatus();
 }
 
-absl::Status MakeOutputPipe(UniqueFd& ours, UniqueFd& child,
-                            PreparedRun& run) {
+absl::Status MakeOutputPipe(UniqueFd& ours, UniqueFd& child, PreparedRun& run) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
     return ErrnoError("create a pipe");
@@ -183,8 +182,7 @@ absl::Status PrepareScratch(const HostFeatures& host, const std::string& work,
     return ErrnoError(absl::StrCat("open the mount source ", mount.source));
   }
   ASSIGN_OR_RETURN(std::string scratch, run.scratch.Get(work));
-  std::string folder =
-      absl::StrCat(scratch, "/", run.plan.mounts.extra.size());
+  std::string folder = absl::StrCat(scratch, "/", run.plan.mounts.extra.size());
   if (!mount.is_folder) {
     ASSIGN_OR_RETURN(std::string bytes, ReadFile(mount.source));
     RETURN_IF_ERROR(
@@ -232,9 +230,8 @@ absl::StatusOr<ExtraMount> PrepareMount(const SandboxMount& mount,
     return ErrnoError(absl::StrCat("open the mount source ", mount.source));
   }
   extra.is_folder = S_ISDIR(info.st_mode);
-  RETURN_IF_ERROR(mount.discard_writes
-                      ? PrepareScratch(host, work, extra, run)
-                      : OpenSource(host, extra, run));
+  RETURN_IF_ERROR(mount.discard_writes ? PrepareScratch(host, work, extra, run)
+                                       : OpenSource(host, extra, run));
   return extra;
 }
 
@@ -270,7 +267,8 @@ absl::Status PrepareMounts(const SandboxSpec& spec, const HostFeatures& host,
     AddGeneratedFile("/etc/resolv.conf", ResolvConfText(spec), run.plan);
   }
   for (const SandboxMount& mount : spec.mounts) {
-    ASSIGN_OR_RETURN(ExtraMount extra, PrepareMount(mount, spec.work, host, run));
+    ASSIGN_OR_RETURN(ExtraMount extra,
+                     PrepareMount(mount, spec.work, host, run));
     mounts.extra.push_back(std::move(extra));
   }
   // A mount on a parent folder would hide one that came before it.
@@ -312,6 +310,15 @@ absl::Status PreparePrivileges(const SandboxSpec& spec,
   // In a new user namespace everything is held.
   if (!plan.user_namespace) {
     plan.capabilities &= held;
+    for (const std::string& name : spec.cap_add) {
+      ASSIGN_OR_RETURN(CapabilitySet wanted,
+                       ChooseCapabilities({name}, {"ALL"}));
+      if ((wanted & held) == 0) {
+        return absl::PermissionDeniedError(
+            absl::StrCat("cannot add the capability `", name,
+                         "`: this process does not have it"));
+      }
+    }
   }
   if (!spec.insecure) {
     ASSIGN_OR_RETURN(plan.seccomp, programs.Get(plan.capabilities));

@@ -57,8 +57,7 @@ class RawMode {
 class TerminalRelay {
  public:
   explicit TerminalRelay(UniqueFd master) : master_(std::move(master)) {
-    fcntl(master_.get(), F_SETFL,
-          fcntl(master_.get(), F_GETFL) | O_NONBLOCK);
+    fcntl(master_.get(), F_SETFL, fcntl(master_.get(), F_GETFL) | O_NONBLOCK);
     CopySize();
   }
 

@@ -110,8 +110,8 @@ absl::StatusOr<SandboxResult> KernelSandbox::Run(const SandboxSpec& spec,
   RETURN_IF_ERROR(Prepare(spec, host_, programs_, run));
   ASSIGN_OR_RETURN(UniqueFd init, StartInit(host_, run.plan));
   // Only the child's copies count from now on.
-  for (UniqueFd* fd : {&run.child_report, &run.child_in, &run.child_out,
-                       &run.child_err}) {
+  for (UniqueFd* fd :
+       {&run.child_report, &run.child_in, &run.child_out, &run.child_err}) {
     fd->Close();
   }
   RunningSandbox sandbox;

@@ -39,6 +39,8 @@ struct SandboxSpec {
   // data short (one page on kernels without lowerdir+).
   std::string lower_base;
   std::vector<std::string> lowers;
+  // The upper folder's own attributes become those of the root. Nothing in it
+  // is synced: whoever keeps it does that.
   std::string upper;  // Absolute; both on the file system of the store.
   std::string work;
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,10 +85,9 @@ class SandboxTest : public testing::Test {
 
   Outcome Run(const SandboxSpec& spec) {
     Outcome outcome;
-    auto result =
-        sandbox_->Run(spec, [&](int stream, absl::string_view bytes) {
-          (stream == 1 ? outcome.out : outcome.err) += std::string(bytes);
-        });
+    auto result = sandbox_->Run(spec, [&](int stream, absl::string_view bytes) {
+      (stream == 1 ? outcome.out : outcome.err) += std::string(bytes);
+    });
     if (result.ok()) {
       outcome.exit_code = result->exit_code;
       outcome.signal = result->signal;
@@ -147,9 +147,9 @@ TEST_F(SandboxTest, ThePathIsSearchedInsideTheRoot) {
 }
 
 TEST_F(SandboxTest, ABackgroundProcessDiesBeforeRunReturns) {
-  ASSERT_EQ(Shell("(while true; do echo x >> /alive; done) & sleep 0.1")
-                .exit_code,
-            0);
+  ASSERT_EQ(
+      Shell("(while true; do echo x >> /alive; done) & sleep 0.1").exit_code,
+      0);
   std::string before = *ReadFile(Path("upper/alive"));
   usleep(50'000);
   EXPECT_EQ(*ReadFile(Path("upper/alive")), before);
@@ -339,8 +339,9 @@ TEST_F(SandboxTest, AHiddenTargetKeepsItsFoldersAttributes) {
   ASSERT_EQ(chown(Path("base/etc").c_str(), 5, 6), 0);
   struct timespec times[2] = {{1000, 0}, {2000, 7}};
   utimensat(AT_FDCWD, Path("base/etc").c_str(), times, 0);
-  EXPECT_EQ(Output("busybox stat -c '%a %u %g %Y' /etc; cat /etc/hosts | wc -l"),
-            "711 5 6 2000\n2\n");
+  EXPECT_EQ(
+      Output("busybox stat -c '%a %u %g %Y' /etc; cat /etc/hosts | wc -l"),
+      "711 5 6 2000\n2\n");
 }
 
 TEST_F(SandboxTest, AnImageCannotMisdirectTheKernelsMounts) {
@@ -569,6 +570,30 @@ TEST_F(SandboxTest, ATerminalIsTheSandboxsOwn) {
   for (int fd : {in[0], in[1], out[0], saved_in, saved_out}) {
     close(fd);
   }
+}
+
+TEST_F(SandboxTest, WithoutPrivilegesAUserNamespaceStandsIn) {
+  std::string path = folder_->path();
+  ASSERT_EQ(system(absl::StrCat("chown -R 65534:65534 ", path).c_str()), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    setresgid(65534, 65534, 65534);
+    setresuid(65534, 65534, 65534);
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    Outcome outcome = Shell("id -u; touch /made; echo x > /dev/null");
+    if (absl::StrContains(outcome.error, "cannot create namespaces")) {
+      _exit(77);
+    }
+    fputs(outcome.error.c_str(), stderr);
+    _exit(outcome.exit_code == 0 && outcome.out == "0\n" ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 77) {
+    GTEST_SKIP() << "this host allows no unprivileged user namespaces";
+  }
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(Listing(Path("upper")), "./made\n");
 }
 
 TEST(FindAccountTest, BrokenLinesAndLongGroupsAreSurvived) {

@@ -3,9 +3,9 @@
 
 #include <linux/filter.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
-#include <map>
 #include <vector>
 
 #include "absl/status/statusor.h"

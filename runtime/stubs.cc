@@ -78,8 +78,8 @@ Found Resolve(int root, absl::string_view path, FixedPath& resolved) {
       }
       struct stat info;
       char target[PATH_MAX];
-      if (missing || fstatat(root, resolved.c_str(), &info,
-                             AT_SYMLINK_NOFOLLOW) != 0) {
+      if (missing ||
+          fstatat(root, resolved.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
         missing = true;
       } else if (S_ISLNK(info.st_mode)) {
         ssize_t size =
