@@ -7,14 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "backend/layer_view.h"
 #include "backend/overlay_attributes.h"
 #include "base/digest.h"
 #include "base/files.h"
@@ -27,15 +26,10 @@ namespace {
 using ir::Entry;
 using ir::EntryType;
 
-constexpr int kMaxSymlinks = 40;  // As the kernel.
 constexpr size_t kCopyBuffer = 1 << 20;
 
 absl::Status About(const Entry& entry, const absl::Status& status) {
   return Annotate(status, absl::StrCat("/", EscapeControls(entry.path)));
-}
-
-std::string Child(const std::string& folder, absl::string_view name) {
-  return folder.empty() ? std::string(name) : absl::StrCat(folder, "/", name);
 }
 
 bool IsBelow(absl::string_view path, absl::string_view folder) {
@@ -45,45 +39,16 @@ bool IsBelow(absl::string_view path, absl::string_view folder) {
                    path.substr(0, folder.size()) == folder;
 }
 
-// Makes the first name of each group of hard links the one with the bytes.
-void OrderHardLinks(ir::StepDiff& diff) {
-  std::map<std::string, size_t> files;  // Those with links before them, too.
-  std::map<std::string, std::string> moved;
-  for (size_t i = 0; i < diff.entries.size(); ++i) {
-    if (diff.entries[i].type == EntryType::kFile) {
-      files[diff.entries[i].path] = i;
-    }
-  }
-  for (size_t i = 0; i < diff.entries.size(); ++i) {
-    Entry& link = diff.entries[i];
-    if (link.type != EntryType::kHardLink) {
-      continue;
-    }
-    if (auto first = moved.find(link.link); first != moved.end()) {
-      link.link = first->second;
-      continue;
-    }
-    auto file = files.find(link.link);
-    if (file == files.end() || file->second < i) {
-      continue;
-    }
-    Entry& target = diff.entries[file->second];
-    moved[target.path] = link.path;
-    std::swap(link.type, target.type);
-    std::swap(link.size, target.size);
-    std::swap(link.digest, target.digest);
-    target.link = link.path;
-    link.link.clear();
-  }
-}
-
 // One layer on its way into a folder. All work in the folder goes through
 // descriptors of real folders in it that this class made itself; symlinks are
 // resolved here, in the metadata, and never by the kernel.
 class Unpacker {
  public:
   Unpacker(const ir::Tree& below, const std::vector<std::string>& lowers)
-      : below_(below), lowers_(lowers), buffer_(kCopyBuffer, '\0') {}
+      : below_(below),
+        lowers_(lowers),
+        view_(below),
+        buffer_(kCopyBuffer, '\0') {}
 
   absl::StatusOr<ir::StepDiff> Run(ByteSource& tar, const std::string& path) {
     if (mkdir(path.c_str(), 0700) != 0) {
@@ -109,96 +74,23 @@ class Unpacker {
   }
 
  private:
-  // What `path` is now: of this layer, or of the tree below if this layer does
-  // not hide it; null when it does not exist.
-  const Entry* Find(const std::string& path) const {
-    auto own = entries_.find(path);
-    if (own != entries_.end()) {
-      return &own->second;
-    }
-    const ir::Tree::Item* item = below_.Find(path);
-    return item != nullptr && !IsHidden(path) ? &item->entry : nullptr;
-  }
-
-  // True when this layer takes `path` of the layers below away.
-  bool IsHidden(const std::string& path) const {
-    return deleted_.contains(path) || IsBelowDeletion(path);
-  }
-
-  // True when it takes a folder above `path` away.
-  bool IsBelowDeletion(const std::string& path) const {
-    for (std::string above = path; !above.empty();) {
-      above = std::string(DirName(above));
-      auto own = entries_.find(above);
-      bool replaced =
-          own != entries_.end() && own->second.type != EntryType::kDirectory;
-      if (replaced || deleted_.contains(above) || opaque_.contains(above)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  // ir::Tree::Resolve on the two together.
-  absl::StatusOr<std::string> Resolve(absl::string_view path,
-                                      bool follow_last) const {
-    std::deque<std::string> left = absl::StrSplit(path, '/', absl::SkipEmpty());
-    std::string at;
-    int symlinks = 0;
-    while (!left.empty()) {
-      std::string name = std::move(left.front());
-      left.pop_front();
-      if (name == "." || name == "..") {
-        at = name == "." ? at : std::string(DirName(at));
-        continue;
-      }
-      at = Child(at, name);
-      const Entry* entry = Find(at);
-      if (entry == nullptr || entry->type != EntryType::kSymlink ||
-          (left.empty() && !follow_last)) {
-        continue;
-      }
-      if (++symlinks > kMaxSymlinks) {
-        return absl::FailedPreconditionError("more than 40 symlinks");
-      }
-      const std::string& target = entry->link;
-      at = target[0] == '/' ? "" : std::string(DirName(at));
-      std::vector<std::string> parts =
-          absl::StrSplit(target, '/', absl::SkipEmpty());
-      left.insert(left.begin(), parts.begin(), parts.end());
-    }
-    return at;
-  }
-
-  // Follows the symlinks above the last component of `path`.
-  absl::StatusOr<std::string> Place(const std::string& path) const {
-    std::string parent(DirName(path));
-    auto own = entries_.find(parent);
-    if (parent.empty() ||
-        (own != entries_.end() && own->second.type == EntryType::kDirectory)) {
-      return path;
-    }
-    ASSIGN_OR_RETURN(std::string folder, Resolve(parent, true));
-    return Child(folder, BaseName(path));
-  }
-
   absl::Status Add(TarReader& reader, Entry& entry) {
     ASSIGN_OR_RETURN(bool used, InterpretWhiteout(entry));
     if (!used) {
       return absl::OkStatus();
     }
     if (entry.type == EntryType::kOpaque) {
-      ASSIGN_OR_RETURN(std::string folder, Resolve(entry.path, true));
-      opaque_.insert(folder);
+      ASSIGN_OR_RETURN(std::string folder, view_.Resolve(entry.path, true));
+      view_.opaque.insert(folder);
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(entry.path, Place(entry.path));
+    ASSIGN_OR_RETURN(entry.path, view_.Place(entry.path));
     if (entry.type == EntryType::kWhiteout) {
-      deleted_.insert(entry.path);
+      view_.deleted.insert(entry.path);
       return absl::OkStatus();
     }
     if (entry.path.empty()) {
-      entries_.insert_or_assign("", std::move(entry));
+      view_.entries.insert_or_assign("", std::move(entry));
       return absl::OkStatus();
     }
     RETURN_IF_ERROR(MakeParents(entry.path));
@@ -217,8 +109,8 @@ class Unpacker {
         return absl::OkStatus();
       }
     }
-    auto old = entries_.find(entry.path);
-    if (old != entries_.end()) {
+    auto old = view_.entries.find(entry.path);
+    if (old != view_.entries.end()) {
       bool both = old->second.type == EntryType::kDirectory &&
                   entry.type == EntryType::kDirectory;
       if (both) {
@@ -228,7 +120,7 @@ class Unpacker {
       }
       // What was in the way has hidden the layers below for good.
       if (entry.type == EntryType::kDirectory) {
-        deleted_.insert(entry.path);
+        view_.deleted.insert(entry.path);
       }
       RETURN_IF_ERROR(Remove(entry.path, parent, name));
     }
@@ -247,7 +139,7 @@ class Unpacker {
         RETURN_IF_ERROR(CreateSpecial(entry, parent, name));
     }
     std::string path = entry.path;
-    entries_.insert_or_assign(path, std::move(entry));
+    view_.entries.insert_or_assign(path, std::move(entry));
     entry.path = std::move(path);
     return absl::OkStatus();
   }
@@ -256,9 +148,9 @@ class Unpacker {
     bool up = link == ".." || link.find("../") != std::string::npos ||
               link.find("/..") != std::string::npos;
     if (up) {
-      return Resolve(link, false);
+      return view_.Resolve(link, false);
     }
-    return Place(link);
+    return view_.Place(link);
   }
 
   absl::Status CreateFile(TarReader& reader, Entry& entry, int parent,
@@ -308,8 +200,8 @@ class Unpacker {
   // a group of links must not span layers.
   absl::Status CreateLink(Entry& entry, const std::string& target, int parent,
                           const std::string& name) {
-    auto own = entries_.find(target);
-    if (own == entries_.end()) {
+    auto own = view_.entries.find(target);
+    if (own == view_.entries.end()) {
       return CopyLower(entry, target, parent, name);
     }
     if (own->second.type == EntryType::kDirectory) {
@@ -330,14 +222,13 @@ class Unpacker {
       link.size = 0;
       link.digest = Digest{};
     }
-    entries_.insert_or_assign(entry.path, std::move(link));
+    view_.entries.insert_or_assign(entry.path, std::move(link));
     return absl::OkStatus();
   }
 
   absl::Status CopyLower(const Entry& entry, const std::string& target,
                          int parent, const std::string& name) {
-    const ir::Tree::Item* item =
-        IsHidden(target) ? nullptr : below_.Find(target);
+    const ir::Tree::Item* item = view_.FindBelow(target);
     if (item == nullptr || item->entry.type == EntryType::kDirectory) {
       return absl::InvalidArgumentError(absl::StrCat(
           "a hard link to `", EscapeControls(entry.link), "`, ",
@@ -352,7 +243,7 @@ class Unpacker {
     } else {
       RETURN_IF_ERROR(CreateSpecial(copy, parent, name));
     }
-    entries_.insert_or_assign(entry.path, std::move(copy));
+    view_.entries.insert_or_assign(entry.path, std::move(copy));
     return absl::OkStatus();
   }
 
@@ -395,11 +286,11 @@ class Unpacker {
     RETURN_IF_ERROR(RemoveTree(parent, name));
     open_path_ = std::nullopt;
     std::vector<Entry> gone;
-    auto at = entries_.find(path);
-    while (at != entries_.end() &&
+    auto at = view_.entries.find(path);
+    while (at != view_.entries.end() &&
            (at->first == path || IsBelow(at->first, path))) {
       gone.push_back(std::move(at->second));
-      at = entries_.erase(at);
+      at = view_.entries.erase(at);
     }
     for (const Entry& file : gone) {
       if (file.type == EntryType::kFile) {
@@ -411,7 +302,7 @@ class Unpacker {
 
   void Inherit(const Entry& file) {
     std::string heir;
-    for (auto& [path, other] : entries_) {
+    for (auto& [path, other] : view_.entries) {
       if (other.type != EntryType::kHardLink || other.link != file.path) {
         continue;
       }
@@ -428,12 +319,10 @@ class Unpacker {
   // Folders that the tar does not list: as the tree below has them, else 0755.
   absl::Status MakeParents(const std::string& path) {
     std::string folder(DirName(path));
-    auto own = entries_.find(folder);
-    if (folder.empty() ||
-        (own != entries_.end() && own->second.type == EntryType::kDirectory)) {
+    if (view_.HasFolder(folder)) {
       return absl::OkStatus();
     }
-    const Entry* lower = Find(folder);
+    const Entry* lower = view_.Find(folder);
     bool copied = lower != nullptr && lower->type == EntryType::kDirectory;
     if (lower != nullptr && !copied) {
       return absl::InvalidArgumentError(
@@ -452,7 +341,7 @@ class Unpacker {
     if (copied) {
       implied_.insert(folder);
     }
-    entries_.insert_or_assign(folder, std::move(made));
+    view_.entries.insert_or_assign(folder, std::move(made));
     return absl::OkStatus();
   }
 
@@ -472,34 +361,34 @@ class Unpacker {
   // Deletions come last: wherever they stand, they act on the layers below
   // only, and what this layer has at the same place decides their form.
   absl::Status MakeDeletions() {
-    for (auto at = deleted_.begin(); at != deleted_.end();) {
+    for (auto at = view_.deleted.begin(); at != view_.deleted.end();) {
       const ir::Tree::Item* lower = below_.Find(*at);
-      auto own = entries_.find(*at);
-      bool useless = lower == nullptr || IsBelowDeletion(*at);
-      if (!useless && own != entries_.end() &&
+      auto own = view_.entries.find(*at);
+      bool useless = lower == nullptr || view_.IsBelowDeletion(*at);
+      if (!useless && own != view_.entries.end() &&
           own->second.type == EntryType::kDirectory) {
         opaque_folders_.insert(*at);
       }
-      if (!useless && own == entries_.end()) {
+      if (!useless && own == view_.entries.end()) {
         RETURN_IF_ERROR(MakeWhiteout(*at));
       }
-      at = useless ? deleted_.erase(at) : std::next(at);
+      at = useless ? view_.deleted.erase(at) : std::next(at);
     }
-    for (auto at = opaque_.begin(); at != opaque_.end();) {
+    for (auto at = view_.opaque.begin(); at != view_.opaque.end();) {
       const ir::Tree::Item* lower = below_.Find(*at);
       bool hides = at->empty() ? !below_.items().empty()
                                : lower != nullptr &&
                                      lower->entry.type == EntryType::kDirectory;
-      if (hides && !IsBelowDeletion(*at)) {
+      if (hides && !view_.IsBelowDeletion(*at)) {
         opaque_folders_.insert(*at);
         ++at;
       } else {
-        at = opaque_.erase(at);
+        at = view_.opaque.erase(at);
       }
     }
     for (const std::string& folder : opaque_folders_) {
-      if (!folder.empty() && !entries_.contains(folder)) {
-        RETURN_IF_ERROR(MakeParents(Child(folder, "x")));
+      if (!folder.empty() && !view_.entries.contains(folder)) {
+        RETURN_IF_ERROR(MakeParents(ChildPath(folder, "x")));
       }
     }
     return absl::OkStatus();
@@ -530,7 +419,7 @@ class Unpacker {
     if (const ir::Tree::Item* lower = below_.Find("")) {
       root = lower->entry;
     }
-    for (auto at = entries_.rbegin(); at != entries_.rend(); ++at) {
+    for (auto at = view_.entries.rbegin(); at != view_.entries.rend(); ++at) {
       const Entry& entry = at->second;
       if (entry.type != EntryType::kDirectory || entry.path.empty()) {
         root = entry.path.empty() ? entry : root;
@@ -549,15 +438,15 @@ class Unpacker {
 
   ir::StepDiff Result() const {
     ir::StepDiff diff;
-    for (const std::string& path : deleted_) {
+    for (const std::string& path : view_.deleted) {
       diff.entries.push_back({.path = path, .type = EntryType::kWhiteout});
     }
-    for (const std::string& path : opaque_) {
+    for (const std::string& path : view_.opaque) {
       diff.entries.push_back({.path = path, .type = EntryType::kOpaque});
     }
-    for (const auto& [path, entry] : entries_) {
+    for (const auto& [path, entry] : view_.entries) {
       // A folder made for what is in it is no change of its own.
-      if (!implied_.contains(path) || IsHidden(path)) {
+      if (!implied_.contains(path) || view_.IsHidden(path)) {
         diff.entries.push_back(entry);
       }
     }
@@ -568,15 +457,13 @@ class Unpacker {
 
   const ir::Tree& below_;
   const std::vector<std::string>& lowers_;
+  LayerView view_;
   std::string buffer_;
   Hasher hasher_;
   UniqueFd root_;
   UniqueFd open_;
-  std::optional<std::string> open_path_;                // Of `open_`.
-  std::map<std::string, Entry, ir::PathLess> entries_;  // Made so far.
-  std::set<std::string> implied_;  // Folders that the tar did not list.
-  std::set<std::string> deleted_;
-  std::set<std::string> opaque_;
+  std::optional<std::string> open_path_;  // Of `open_`.
+  std::set<std::string> implied_;         // Folders that the tar did not list.
   // Where trusted.overlay.opaque goes: opaque markers, and deletions of
   // folders that this layer has too.
   std::set<std::string> opaque_folders_;
@@ -588,37 +475,6 @@ absl::StatusOr<ir::StepDiff> UnpackLayer(
     ByteSource& tar, const ir::Tree& below,
     const std::vector<std::string>& lower_folders, const std::string& path) {
   return Unpacker(below, lower_folders).Run(tar, path);
-}
-
-absl::StatusOr<ir::StepDiff> ScanLayer(ByteSource& tar) {
-  TarReader reader(tar);
-  std::map<std::pair<std::string, bool>, Entry> entries;
-  while (true) {
-    Entry entry;
-    ASSIGN_OR_RETURN(bool more, reader.Next(entry));
-    if (!more) {
-      break;
-    }
-    ASSIGN_OR_RETURN(bool used, InterpretWhiteout(entry));
-    if (used) {
-      // The last of several members of one name counts; a deletion and a
-      // member may share it.
-      bool deletion = entry.type == EntryType::kWhiteout ||
-                      entry.type == EntryType::kOpaque;
-      if (entry.type == EntryType::kHardLink) {
-        entry.link = CleanPath(absl::StrCat("/", entry.link)).substr(1);
-      }
-      entries.insert_or_assign({entry.path, deletion}, entry);
-    }
-  }
-  RETURN_IF_ERROR(reader.Drain());
-  ir::StepDiff diff;
-  for (auto& [key, entry] : entries) {
-    diff.entries.push_back(std::move(entry));
-  }
-  ir::SortEntries(diff);
-  OrderHardLinks(diff);
-  return diff;
 }
 
 }  // namespace lamina::backend
