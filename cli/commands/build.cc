@@ -216,7 +216,7 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
 
 extern const Command kBuild = {
     .name = "build",
-    .group = "Building",
+    .group = "Build",
     .summary = "build an image from a Dockerfile",
     .usage = "[FLAGS] PATH",
     .flags = kBuildFlags,

@@ -57,7 +57,7 @@ absl::StatusOr<int> RunParse(const Invocation& invocation) {
 
 extern const Command kParse = {
     .name = "parse",
-    .group = "Building",
+    .group = "Build",
     .summary = "print what the parser read",
     .usage = "[FLAGS] FILE...",
     .flags = kFlags,

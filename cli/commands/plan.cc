@@ -29,7 +29,7 @@ absl::StatusOr<int> RunPlan(const Invocation& invocation) {
 
 extern const Command kPlan = {
     .name = "plan",
-    .group = "Building",
+    .group = "Build",
     .summary = "show what a build would run, what is cached and why not",
     .usage = "[FLAGS] PATH",
     .flags = kBuildFlags,
