@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 [ "$(id -u)" = 0 ] || exec sudo -E "$0" "$@"
 scripts/setup.sh --peers
-[ -x build/release/lamina ] || scripts/build.sh
+scripts/build.sh
 
 work=$PWD/build/demo
 export LAMINA_ROOT=$work/store

@@ -12,6 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BY_NATURE = [
     # buildah's RUN leaves its mount points behind.
     r"^/(run|etc/hosts|etc/resolv\.conf|etc/hostname|proc|sys|dev)(/.*)?: ",
+    # A stage from scratch begins in "/", as in BuildKit.
+    r"^config WorkingDir: '/' != ''$",
 ]
 
 
@@ -153,7 +155,8 @@ def compare(args, case, context, ours, theirs, buildah, env):
     done = run([args.lamina, "build", "--progress=plain", "-o", f"type=docker,dest={ours}", "-t", "out:1", *case["flags"], context], env=env)
     if done.returncode:
         return "lamina: " + done.stdout
-    done = run(buildah + ["bud", "--runtime", "runc", "--pull-never", "--format", "docker", "-t", "localhost/out:1", *case["flags"], context])
+    done = run(buildah + ["bud", "--runtime", "runc", "--pull-never", "--identity-label=false", "--format", "docker",
+                          "-t", "localhost/out:1", *case["flags"], context])
     if done.returncode:
         return "buildah: " + done.stdout
     done = run(buildah + ["push", "-q", "localhost/out:1", f"docker-archive:{theirs}:localhost/out:1"])
