@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "cli/config_change.h"
 #include "cli/help.h"
 #include "cli/list_format.h"
 #include "cli/parse.h"
@@ -239,6 +240,38 @@ TEST(ListFormat, AgesHaveDockersWords) {
   EXPECT_EQ(HumanAge(3 * 86400), "3 days ago");
   EXPECT_EQ(HumanAge(20 * 86400), "2 weeks ago");
   EXPECT_EQ(HumanAge(800LL * 86400), "2 years ago");
+}
+
+ir::ImageConfig Changed(const Words& instructions) {
+  ir::ImageConfig config;
+  const absl::Status status = ApplyChanges(instructions, config);
+  EXPECT_TRUE(status.ok()) << status;
+  return config;
+}
+
+TEST(Change, InstructionsSetTheConfiguration) {
+  const ir::ImageConfig config = Changed(
+      {"CMD [\"a\", \"b c\"]", "entrypoint run me", "WORKDIR /x/", "WORKDIR y",
+       "ENV A=1 B=\"x y\"", "ENV C one two", "LABEL k=v", "EXPOSE 80 53/udp",
+       "VOLUME [\"/data\"]", "USER app:app", "STOPSIGNAL SIGINT"});
+  EXPECT_EQ(config.cmd, (Words{"a", "b c"}));
+  EXPECT_EQ(config.entrypoint, (Words{"/bin/sh", "-c", "run me"}));
+  EXPECT_EQ(config.working_dir, "/x/y");
+  EXPECT_EQ(config.env, (Words{"A=1", "B=x y", "C=one two"}));
+  EXPECT_EQ(config.labels.at("k"), "v");
+  EXPECT_EQ(config.exposed_ports, (std::set<std::string>{"53/udp", "80/tcp"}));
+  EXPECT_EQ(config.volumes, std::set<std::string>{"/data"});
+  EXPECT_EQ(config.user, "app:app");
+  EXPECT_EQ(config.stop_signal, "SIGINT");
+}
+
+TEST(Change, MistakesAreUsageErrors) {
+  for (const char* text :
+       {"RUN x", "CMD", "ENV A", "CMD [1]", "LABEL =x", "ENV A=\"x"}) {
+    ir::ImageConfig config;
+    EXPECT_EQ(ExitCodeOf(ApplyChange(text, config)), 2) << text;
+    EXPECT_EQ(config, ir::ImageConfig()) << text;
+  }
 }
 
 TEST(Template, FunctionsAndBlocksWork) {
