@@ -577,8 +577,10 @@ TEST_F(SandboxTest, WithoutPrivilegesAUserNamespaceStandsIn) {
   ASSERT_EQ(system(absl::StrCat("chown -R 65534:65534 ", path).c_str()), 0);
   pid_t child = fork();
   if (child == 0) {
-    setresgid(65534, 65534, 65534);
-    setresuid(65534, 65534, 65534);
+    if (setresgid(65534, 65534, 65534) != 0 ||
+        setresuid(65534, 65534, 65534) != 0) {
+      _exit(78);
+    }
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     Outcome outcome = Shell("id -u; touch /made; echo x > /dev/null");
     if (absl::StrContains(outcome.error, "cannot create namespaces")) {
