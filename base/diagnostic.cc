@@ -192,6 +192,11 @@ void Diagnostics::Sort() {
                      uint32_t right = b.range ? b.range->begin : 0;
                      return left < right;
                    });
+  // Two stages of the program may find the same mistake.
+  auto same = [](const Diagnostic& a, const Diagnostic& b) {
+    return a.code == b.code && a.range == b.range && a.message == b.message;
+  };
+  all_.erase(std::unique(all_.begin(), all_.end(), same), all_.end());
 }
 
 std::string Render(const Diagnostics& diagnostics, const SourceFile& source,

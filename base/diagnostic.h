@@ -39,6 +39,7 @@ class Diagnostics {
   bool has_errors() const { return has_errors_; }
   // In reading order once Sort() was called, else in the order of discovery.
   const std::vector<Diagnostic>& all() const { return all_; }
+  // Also drops what was reported twice.
   void Sort();
 
  private:
