@@ -104,6 +104,15 @@ class Planner {
 
  private:
   absl::Status PlanStep(ir::NodeId id, const ir::Node& node) {
+    if (const auto* run = std::get_if<ir::Run>(&node.op)) {
+      for (const ir::Mount& mount : run->mounts) {
+        if (mount.type != ir::Mount::Type::kTmpfs) {
+          diagnostics_.Error(
+              "unsupported-mount", FindWord(source_, node.source, "--mount"),
+              "only `--mount=type=tmpfs` can be done yet");
+        }
+      }
+    }
     Step step;
     step.node = id;
     // The position makes two equal instructions of a stage different steps.
