@@ -203,6 +203,10 @@ class Executor {
     return plan_.options.source_date_epoch.value_or(options_.now);
   }
 
+  int64_t NewestTime() const {
+    return plan_.options.source_date_epoch.value_or(ir::kNoTimeLimit);
+  }
+
   // --- trees -------------------------------------------------------------
 
   // The merged tree of a stack. The last one is kept: steps of a stage add one
@@ -287,7 +291,7 @@ class Executor {
       return std::optional<LayerId>();
     }
     ASSIGN_OR_RETURN(ir::StepDiff diff,
-                     ScanUpper(spec.upper, below, folders));
+                     ScanUpper(spec.upper, below, folders, NewestTime()));
     if (diff.entries.empty()) {
       RETURN_IF_ERROR(RemoveTree(folder));
       return std::optional<LayerId>();
@@ -423,6 +427,7 @@ class Executor {
     bool from_context = CopiesFromContext(plan_.graph, node);
     LayerBlob blob;
     std::string file = JoinPath(store_.scratch(), "layer.tar");
+    ir::LimitTimes(diff, NewestTime());
     if (!diff.entries.empty()) {
       OpenContent none = [](const ir::Entry& entry) -> absl::StatusOr<UniqueFd> {
         return absl::InternalError(absl::StrCat("no bytes for ", entry.path));

@@ -93,17 +93,20 @@ std::string Child(const std::string& folder, const std::string& name) {
   return folder.empty() ? name : absl::StrCat(folder, "/", name);
 }
 
-bool SameMetadata(const Entry& a, const Entry& b) {
+// Two times after the limit are the same time to a layer.
+bool SameMetadata(const Entry& a, const Entry& b, int64_t newest_time) {
   return a.type == b.type && a.mode == b.mode && a.uid == b.uid &&
-         a.gid == b.gid && a.mtime == b.mtime && a.size == b.size &&
+         a.gid == b.gid && a.size == b.size &&
+         std::min(a.mtime, newest_time) == std::min(b.mtime, newest_time) &&
          a.major == b.major && a.minor == b.minor && a.xattrs == b.xattrs &&
          (a.type != EntryType::kSymlink || a.link == b.link);
 }
 
 class Scanner {
  public:
-  Scanner(const ir::Tree& below, const std::vector<std::string>& lowers)
-      : below_(below), lowers_(lowers) {}
+  Scanner(const ir::Tree& below, const std::vector<std::string>& lowers,
+          int64_t newest_time)
+      : below_(below), lowers_(lowers), newest_time_(newest_time) {}
 
   absl::StatusOr<ir::StepDiff> Run(const std::string& upper) {
     ASSIGN_OR_RETURN(UniqueFd root,
@@ -142,7 +145,7 @@ class Scanner {
                        ? lower->entry
                        : Entry{.type = EntryType::kDirectory, .mode = 0755};
     before.mtime = root.mtime;
-    bool changed = !SameMetadata(before, root);
+    bool changed = !SameMetadata(before, root, newest_time_);
     found_.push_back({.entry = root, .changed = changed});
     return ScanFolder(folder, "", notes);
   }
@@ -249,7 +252,8 @@ class Scanner {
       ASSIGN_OR_RETURN(entry.link, ReadLink(folder, name));
     }
     const ir::Tree::Item* lower = below_.Find(path);
-    found.changed = lower == nullptr || !SameMetadata(lower->entry, entry);
+    found.changed = lower == nullptr ||
+                    !SameMetadata(lower->entry, entry, newest_time_);
     if (entry.type == EntryType::kDirectory) {
       notes.opaque = notes.opaque || above.opaque;
       found_.push_back(std::move(found));
@@ -369,6 +373,7 @@ class Scanner {
 
   const ir::Tree& below_;
   const std::vector<std::string>& lowers_;
+  const int64_t newest_time_;
   std::vector<Found> found_;  // Folders before what is in them.
   std::string at_;            // Where the scan is, for messages.
 };
@@ -377,8 +382,11 @@ class Scanner {
 
 absl::StatusOr<ir::StepDiff> ScanUpper(
     const std::string& upper, const ir::Tree& below,
-    const std::vector<std::string>& lower_folders) {
-  return Scanner(below, lower_folders).Run(upper);
+    const std::vector<std::string>& lower_folders, int64_t newest_time) {
+  ASSIGN_OR_RETURN(ir::StepDiff diff,
+                   Scanner(below, lower_folders, newest_time).Run(upper));
+  ir::LimitTimes(diff, newest_time);
+  return diff;
 }
 
 }  // namespace lamina::backend

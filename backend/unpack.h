@@ -28,8 +28,10 @@ absl::StatusOr<ir::StepDiff> ScanLayer(ByteSource& tar);
 // it: explicit whiteouts, opaque folders expanded, what did not change left
 // out (layers-and-archives.md 2.3). `lower_folders` are compared with where
 // only bytes can tell. Sockets are skipped. An entry `.wh.x` is an error.
+// Times after `newest_time` (seconds since the epoch) become that time.
 absl::StatusOr<ir::StepDiff> ScanUpper(
     const std::string& upper, const ir::Tree& below,
-    const std::vector<std::string>& lower_folders);
+    const std::vector<std::string>& lower_folders,
+    int64_t newest_time = ir::kNoTimeLimit);
 
 }  // namespace lamina::backend

@@ -542,6 +542,15 @@ TEST(ScanUpper, LeavesOutWhatEqualsTheTreeBelow) {
     return diff.ok() ? Lines(*diff) : std::string(diff.status().message());
   };
   EXPECT_EQ(scan(), "");
+  EXPECT_EQ(system(absl::StrCat("touch -d @2000000000 ", upper, "/d/s -h ",
+                                upper, "/d/f ", upper, "/d").c_str()), 0);
+  EXPECT_EQ(scan(), "d d|f d/f|l d/s f");
+  // Both times are after the limit, hence the same in a layer.
+  absl::StatusOr<ir::StepDiff> limited =
+      ScanUpper(upper, stack.tree(), stack.layers(), /*newest_time=*/0);
+  ASSERT_TRUE(limited.ok());
+  EXPECT_EQ(Lines(*limited), "");
+  ASSERT_EQ(system(absl::StrCat("rm -rf ", upper, "; ", copy).c_str()), 0);
   // The same size and time, other bytes.
   ASSERT_TRUE(ReplaceFile(upper + "/d/g", "TWO", 0644, false).ok());
   std::string touch =

@@ -227,6 +227,12 @@ void SortEntries(StepDiff& diff) {
   std::sort(diff.entries.begin(), diff.entries.end(), EntryBefore);
 }
 
+void LimitTimes(StepDiff& diff, int64_t newest) {
+  for (Entry& entry : diff.entries) {
+    entry.mtime = std::min(entry.mtime, newest);
+  }
+}
+
 std::string PrintStepDiff(const StepDiff& diff) {
   std::string out;
   out.reserve(diff.entries.size() * 128);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -62,6 +63,10 @@ struct PathLess {
 // True when `a` stands before `b` in a layer.
 bool EntryBefore(const Entry& a, const Entry& b);
 void SortEntries(StepDiff& diff);
+
+// Sets times after `newest` to `newest`, as `tar --clamp-mtime` does.
+inline constexpr int64_t kNoTimeLimit = std::numeric_limits<int64_t>::max();
+void LimitTimes(StepDiff& diff, int64_t newest);
 
 // One line an entry, stable; ParseStepDiff reads it back. Fields are separated
 // by tabs: type, path, mode (octal), uid, gid, mtime, size, link, major, minor,
