@@ -80,7 +80,8 @@ class Executor {
       if (!status.ok() || result_.failure.has_value()) {
         ReportNotReached(next_step);
         RETURN_IF_ERROR(store_.Flush());
-        RETURN_IF_ERROR(status);
+        RETURN_IF_ERROR(
+            Annotate(status, absl::StrCat("at `", node.text, "`")));
         return std::move(result_);
       }
     }

@@ -59,7 +59,7 @@ std::string CompareInputs(absl::string_view before, absl::string_view now) {
   std::string more = changed.size() > 1
                          ? absl::StrCat(" (and ", changed.size() - 1, " more)")
                          : "";
-  return absl::StrCat("input changed: ", changed[0], more);
+  return absl::StrCat(changed[0], more);
 }
 
 // The place of a word inside an instruction, or the whole instruction.

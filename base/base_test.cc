@@ -54,6 +54,8 @@ TEST(Digest, ParsesOnlyItsOwnGrammar) {
 
 TEST(Text, FindsTheNearestWord) {
   EXPECT_EQ(Closest("biuld", {"base", "build"}), "build");
+  // Two letters swapped are one mistake.
+  EXPECT_EQ(Closest("RNU", {"ENV", "RUN"}), "RUN");
   EXPECT_EQ(Closest("xyz", {"build"}), std::nullopt);
 }
 

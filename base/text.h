@@ -25,7 +25,8 @@ std::string ExpandTabs(absl::string_view text, size_t start);
 // not UTF-8 too, so that untrusted text cannot steer a terminal.
 std::string EscapeControls(absl::string_view text);
 
-// The number of single-character edits between the two (Levenshtein).
+// The number of single-character edits between the two, where swapping two
+// neighbours is one edit (optimal string alignment).
 size_t EditDistance(absl::string_view a, absl::string_view b);
 
 // The candidate at edit distance 1 or 2 from `word`, ignoring case; the

@@ -267,7 +267,8 @@ TEST(Change, InstructionsSetTheConfiguration) {
 
 TEST(Change, MistakesAreUsageErrors) {
   for (const char* text :
-       {"RUN x", "CMD", "ENV A", "LABEL =x", "ENV A=\"x"}) {
+       {"RUN x", "CMD", "ENV A", "LABEL =x", "ENV A=\"x", "CMD [1]",
+        "VOLUME [\"a\", {}]"}) {
     ir::ImageConfig config;
     EXPECT_EQ(ExitCodeOf(ApplyChange(text, config)), 2) << text;
     EXPECT_EQ(config, ir::ImageConfig()) << text;

@@ -42,9 +42,15 @@ absl::StatusOr<frontend::BaseImages> ResolveBases(
     Diagnostic unknown;
     unknown.code = "unknown-image";
     unknown.range = use.range;
-    unknown.message = absl::StrCat(
-        "no image `", use.reference.Familiar(),
-        "` in the local store; `lamina load` or `lamina import` brings one in");
+    unknown.message =
+        use.near_stage.has_value()
+            ? absl::StrCat("no stage and no local image `",
+                           use.reference.Familiar(),
+                           "`; did you mean the stage `", *use.near_stage,
+                           "`?")
+            : absl::StrCat("no image `", use.reference.Familiar(),
+                           "` in the local store; `lamina load` or `lamina "
+                           "import` brings one in");
     if (store != nullptr) {
       ASSIGN_OR_RETURN(auto tags, store->ListTags());
       std::vector<std::string> names;

@@ -1,5 +1,6 @@
 #include "cli/config_change.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -17,7 +18,12 @@ using Strings = std::vector<std::string>;
 
 absl::StatusOr<Strings> JsonWords(absl::string_view text) {
   absl::StatusOr<Json> json = ParseJson(text);
-  if (!json.ok() || json->strings().size() != json->array().size()) {
+  bool strings = json.ok() && std::all_of(json->array().begin(),
+                                          json->array().end(),
+                                          [](const Json& element) {
+                                            return element.is_string();
+                                          });
+  if (!strings) {
     return UsageError(absl::StrCat("`", text, "` is no list of strings"));
   }
   return json->strings();

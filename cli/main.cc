@@ -1,5 +1,6 @@
 // Finds the subcommand, parses its flags, runs it.
 #include <csignal>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,12 @@ namespace {
 int Report(const absl::Status& status) {
   if (!status.ok()) {
     PrintError(status.message());
+    if (absl::IsResourceExhausted(status)) {
+      fputs(
+          "note: free some space, e.g. with `lamina builder prune`, or choose "
+          "another place with --root\n",
+          stderr);
+    }
   }
   return ExitCodeOf(status);
 }

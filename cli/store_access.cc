@@ -44,20 +44,18 @@ absl::StatusOr<std::unique_ptr<backend::Store>> OpenStoreForReading(
   if (!backend::Store::Exists(root)) {
     return nullptr;
   }
-  return backend::Store::Open(root, backend::Durability::kImage);
+  return backend::Store::OpenReadOnly(root);
 }
 
 absl::StatusOr<std::unique_ptr<backend::Store>> OpenStoreWith(
     const Invocation& invocation, absl::string_view what,
     absl::string_view name) {
   const std::string root = StoreRoot(invocation.Get("root"));
-  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
-                   OpenStoreForReading(root));
-  if (store == nullptr) {
+  if (!backend::Store::Exists(root)) {
     return UserError(absl::StrCat("no ", what, " named `", name,
                                   "`; there is no store at `", root, "` yet"));
   }
-  return store;
+  return backend::Store::Open(root, backend::Durability::kImage);
 }
 
 absl::StatusOr<backend::Image> FindImage(backend::Store& store,

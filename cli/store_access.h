@@ -28,7 +28,7 @@ absl::StatusOr<std::unique_ptr<backend::Store>> OpenStore(
     const Invocation& invocation,
     backend::Durability durability = backend::Durability::kImage);
 
-// Null when there is no store: nothing is created then.
+// Null when there is no store: nothing is created then, nor changed otherwise.
 absl::StatusOr<std::unique_ptr<backend::Store>> OpenStoreForReading(
     const std::string& root);
 

@@ -42,6 +42,8 @@ using BaseImages = std::map<std::string, BaseInfo>;
 struct BaseUse {
   ir::ImageReference reference;
   SourceRange range;
+  // The stage whose name is near to what was written, if one is.
+  std::optional<std::string> near_stage = std::nullopt;
 };
 
 // The table of all instructions, for ParseDockerfile.

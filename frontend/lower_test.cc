@@ -334,7 +334,7 @@ TEST(LowerTest, MountMistakesAreReportedAtTheValue) {
   };
   EXPECT_EQ(message("type=x,target=/t"), "2:13: unsupported mount type \"x\"");
   EXPECT_EQ(message("type=cach,target=/t"),
-            "2:13: unsupported mount type \"cach\" (did you mean cache?)");
+            "2:13: unsupported mount type \"cach\"; did you mean `cache`?");
   EXPECT_EQ(message("type=cache"), "2:13: target required");
   EXPECT_EQ(message("target=/"), "2:13: invalid mount target \"/\"");
   EXPECT_EQ(message("required,type=secret"),
@@ -352,8 +352,8 @@ TEST(LowerTest, MountMistakesAreReportedAtTheValue) {
   EXPECT_EQ(message("target=/t,bare"),
             "2:13: invalid field 'bare' must be a key=value pair");
   EXPECT_EQ(message("target=/t,taget=1"),
-            "2:13: unexpected key 'taget' in 'taget=1' (did you mean "
-            "target?)");
+            "2:13: unexpected key 'taget' in 'taget=1'; did you mean "
+            "`target`?");
 }
 
 TEST(LowerTest, TriggersOfImagesAndStagesRunInTheChildOnly) {
@@ -442,7 +442,7 @@ TEST(LowerTest, MistakesAreReportedWithTheirPlace) {
   for (const Row& row : std::vector<Row>{
            {"CMD --x y", "2:5: unknown flag: --x"},
            {"COPY --form=a b /",
-            "2:6: unknown flag: --form (did you mean from?)"},
+            "2:6: unknown flag: --form; did you mean `--from`?"},
            {"COPY --link=x b /",
             "2:13: expecting boolean value for flag --link, not: x"},
            {"COPY --link= b /", "2:6: missing a value on flag: --link"},
@@ -552,15 +552,15 @@ TEST(LowerTest, FilesWithoutAnAnswerSayWhy) {
   EXPECT_EQ(Lower("RUN x\n").messages,
             Texts{"1:1: no build stage in current context"});
   EXPECT_EQ(Lower("FROM scratch AS build\n", {.target = "biuld"}).messages,
-            Texts{"target stage \"biuld\" could not be found (did you mean "
-                  "build?)"});
+            Texts{"target stage \"biuld\" could not be found; did you mean "
+                  "`build`?"});
   EXPECT_EQ(Lower("FROM x AS Base\nFROM Base\n").messages.size(), 1u);
 }
 
 TEST(LowerTest, UnusedBuildArgumentsAreNoticed) {
   EXPECT_EQ(Messages("ARG VERSION", {.build_args = {{"VERSON", "1"}}}),
-            Texts{"build argument `VERSON` is declared by no ARG of this file "
-                  "(did you mean VERSION?)"});
+            Texts{"build argument `VERSON` is declared by no ARG of this file; "
+                  "did you mean `VERSION`?"});
   EXPECT_EQ(Messages("ARG VERSION", {.build_args = {{"VERSION", "1"},
                                                     {"HTTPS_PROXY", "p"},
                                                     {"SOURCE_DATE_EPOCH", "0"},

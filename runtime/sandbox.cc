@@ -47,9 +47,12 @@ absl::Status CloneError(int error) {
   if (error != EPERM && error != ENOSPC && error != EUSERS) {
     return ErrnoError(error, "create namespaces");
   }
-  return Annotate(absl::PermissionDeniedError(absl::StrCat(
-                      strerror(error), "; run as root or ", FindKnob())),
-                  "cannot create namespaces");
+  // clone(2) says "no space" where a limit of namespaces is reached.
+  const char* reason = error == ENOSPC ? "there may be no more of them"
+                                       : strerror(error);
+  return absl::PermissionDeniedError(
+      absl::StrCat("cannot create namespaces: ", reason, "; run as root or ",
+                   FindKnob()));
 }
 
 int CloneFlags(const HostFeatures& host, const InitPlan& plan) {

@@ -127,6 +127,19 @@ absl::StatusOr<Database> Database::Open(const std::string& path) {
   return database;
 }
 
+absl::StatusOr<Database> Database::OpenReadOnly(const std::string& path) {
+  sqlite3* handle = nullptr;
+  int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  Database database(handle, path);
+  if (code != SQLITE_OK) {
+    return database.Error(code);
+  }
+  sqlite3_busy_timeout(handle, kBusyMilliseconds);
+  return database;
+}
+
 absl::Status Database::Configure() {
   sqlite3_busy_timeout(handle_, kBusyMilliseconds);
   // The last process out would otherwise sync a database nobody changed much.

@@ -80,6 +80,8 @@ class Database {
   // process at once, and against power loss in order but with a delay, unless
   // a transaction is durable.
   static absl::StatusOr<Database> Open(const std::string& path);
+  // Opens a database that exists; every change fails.
+  static absl::StatusOr<Database> OpenReadOnly(const std::string& path);
   Database(Database&& other) noexcept;
   Database& operator=(Database&&) = delete;
   ~Database();

@@ -100,14 +100,11 @@ absl::Status WriteFormat(const std::string& root) {
 }
 
 absl::Status CheckFormat(const std::string& root) {
-  absl::StatusOr<std::string> text = ReadFile(JoinPath(root, "format"), 4096);
-  if (absl::IsNotFound(text.status())) {
-    return WriteFormat(root);
-  }
-  RETURN_IF_ERROR(text.status());
+  ASSIGN_OR_RETURN(std::string text,
+                   ReadFile(JoinPath(root, "format"), 4096));
   int format = 0;
-  if (!absl::StartsWith(*text, kFormatPrefix) ||
-      !absl::SimpleAtoi(text->substr(kFormatPrefix.size()), &format)) {
+  if (!absl::StartsWith(text, kFormatPrefix) ||
+      !absl::SimpleAtoi(text.substr(kFormatPrefix.size()), &format)) {
     return absl::DataLossError(
         absl::StrCat(root, "/format does not say which format it is"));
   }
@@ -147,7 +144,11 @@ absl::StatusOr<UniqueFd> PrepareRoot(const std::string& root) {
   // One process opens at a time: making the database and cleaning up leave no
   // room for two.
   RETURN_IF_ERROR(LockFile(fd.get(), LOCK_EX).status());
-  RETURN_IF_ERROR(CheckFormat(root));
+  absl::Status format = CheckFormat(root);
+  if (absl::IsNotFound(format)) {
+    format = WriteFormat(root);
+  }
+  RETURN_IF_ERROR(format);
   // Layers hold device nodes and setuid files: nobody else may come near.
   if ((info.st_mode & 07777) != 0700 && fchmod(fd.get(), 0700) != 0) {
     return ErrnoError(absl::StrCat("close the store ", root, " to others"));
@@ -166,6 +167,12 @@ absl::Status MakeFolders(const std::string& root) {
   return absl::OkStatus();
 }
 
+absl::Status OtherFormat(const std::string& root, int64_t version) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the database of the store ", root, " has format ", version,
+      ", but this lamina knows ", kFormat, " only"));
+}
+
 absl::Status PrepareSchema(Database& database, const std::string& root) {
   ASSIGN_OR_RETURN(std::optional<int64_t> version,
                    database.AskInt("PRAGMA user_version"));
@@ -179,9 +186,7 @@ absl::Status PrepareSchema(Database& database, const std::string& root) {
     }
   }
   if (version != kFormat) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the database of the store ", root, " has format ", version.value_or(0),
-        ", but this lamina knows ", kFormat, " only"));
+    return OtherFormat(root, version.value_or(0));
   }
   return absl::OkStatus();
 }
@@ -224,9 +229,29 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& root,
   return store;
 }
 
+absl::StatusOr<std::unique_ptr<Store>> Store::OpenReadOnly(
+    const std::string& root) {
+  std::string clean = CleanPath(root);
+  RETURN_IF_ERROR(CheckFormat(clean));
+  ASSIGN_OR_RETURN(UniqueFd in_use,
+                   OpenFile(JoinPath(clean, "in-use"), O_RDONLY));
+  RETURN_IF_ERROR(LockFile(in_use.get(), LOCK_SH).status());
+  ASSIGN_OR_RETURN(Database database,
+                   Database::OpenReadOnly(JoinPath(clean, "lamina.db")));
+  ASSIGN_OR_RETURN(std::optional<int64_t> version,
+                   database.AskInt("PRAGMA user_version"));
+  if (version != kFormat) {
+    return OtherFormat(clean, version.value_or(0));
+  }
+  std::unique_ptr<Store> store(new Store(clean, Durability::kNone));
+  store->impl_ = std::make_unique<Impl>(std::move(database), Instance(),
+                                        std::move(in_use));
+  return store;
+}
+
 Store::~Store() {
-  if (impl_ == nullptr) {
-    return;
+  if (impl_ == nullptr || scratch_.empty()) {
+    return;  // Not opened, or only for reading.
   }
   // Nobody is left to hear of an error; unsynced records are only cache.
   Flush().IgnoreError();

@@ -91,6 +91,10 @@ class Store {
   // Errors: no permission, another format version, no space.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& root,
                                                      Durability durability);
+  // Opens a store that exists and changes nothing in it, nor cleans up; what
+  // changes the store fails. NotFound, PermissionDenied.
+  static absl::StatusOr<std::unique_ptr<Store>> OpenReadOnly(
+      const std::string& root);
   // True when there is a store at `root` already. Readers of an absent store
   // see an empty one and create nothing.
   static bool Exists(const std::string& root);

@@ -135,12 +135,7 @@ absl::Status WriteOutputs(const Invocation& invocation,
     backend::ExportImage image = {*result.image, input.tags};
     image.names.insert(image.names.end(), output.options.names.begin(),
                        output.options.names.end());
-    absl::Status status =
-        output.format->write({image}, store, output.options);
-    if (!status.ok()) {
-      return Annotate(status,
-                      absl::StrCat("while writing ", output.options.dest));
-    }
+    RETURN_IF_ERROR(output.format->write({image}, store, output.options));
   }
   if (invocation.Has("iidfile")) {
     RETURN_IF_ERROR(ReplaceFile(invocation.Get("iidfile"),

@@ -32,10 +32,10 @@ absl::StatusOr<int> RunBuilderPrune(const Invocation& invocation) {
   if (!invocation.GetBool("force") && isatty(STDIN_FILENO) && !Confirmed()) {
     return 1;
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
-                   OpenStoreForReading(StoreRoot(invocation.Get("root"))));
   uint64_t freed = 0;
-  if (store != nullptr) {
+  if (backend::Store::Exists(StoreRoot(invocation.Get("root")))) {
+    ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
+                     OpenStore(invocation));
     ASSIGN_OR_RETURN(freed, store->Prune(invocation.GetBool("all")));
   }
   RETURN_IF_ERROR(PrintResult(

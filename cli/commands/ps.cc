@@ -64,10 +64,11 @@ List MakeList(const std::vector<backend::Container>& containers, bool all,
 }
 
 absl::StatusOr<int> Run(const Invocation& invocation) {
-  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
-                   OpenStoreForReading(StoreRoot(invocation.Get("root"))));
   std::vector<backend::Container> containers;
-  if (store != nullptr) {
+  if (backend::Store::Exists(StoreRoot(invocation.Get("root")))) {
+    // Opened for writing: that notes which containers have ended.
+    ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
+                     OpenStore(invocation));
     ASSIGN_OR_RETURN(containers, store->ListContainers());
   }
   ASSIGN_OR_RETURN(

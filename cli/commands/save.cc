@@ -85,8 +85,7 @@ absl::StatusOr<int> Run(const Invocation& invocation) {
                    CollectImages(invocation.words(), *store));
   const backend::Format* format = backend::FindFormat(options.type);
   CHECK(format != nullptr);
-  RETURN_IF_ERROR(Annotate(format->write(images, *store, options),
-                           absl::StrCat("while writing ", options.dest)));
+  RETURN_IF_ERROR(format->write(images, *store, options));
   return 0;
 }
 

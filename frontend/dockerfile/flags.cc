@@ -17,9 +17,10 @@ std::string UnknownFlag(absl::string_view name,
                         absl::Span<const FlagSpec> known) {
   std::vector<std::string> names;
   for (const FlagSpec& spec : known) {
-    names.emplace_back(spec.name);
+    names.push_back(absl::StrCat("--", spec.name));
   }
-  return absl::StrCat("unknown flag: --", name, DidYouMean(name, names));
+  std::string written = absl::StrCat("--", name);
+  return absl::StrCat("unknown flag: ", written, DidYouMean(written, names));
 }
 
 void CheckFlag(const Flag& flag, const FlagSpec& spec,
@@ -97,8 +98,9 @@ bool FlagIsTrue(const Statement& statement, absl::string_view name,
 std::string DidYouMean(absl::string_view word,
                        const std::vector<std::string>& candidates) {
   std::optional<std::string> closest = Closest(word, candidates);
-  return closest.has_value() ? absl::StrCat(" (did you mean ", *closest, "?)")
-                             : "";
+  return closest.has_value()
+             ? absl::StrCat("; did you mean `", *closest, "`?")
+             : "";
 }
 
 }  // namespace lamina::frontend

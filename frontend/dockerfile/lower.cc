@@ -123,12 +123,19 @@ std::vector<BaseUse> FindBases(const DockerfileSyntax& syntax,
   if (!outline.has_value()) {
     return uses;
   }
+  std::vector<std::string> stage_names;
+  for (const StageOutline& stage : outline->stages) {
+    if (!stage.name.empty()) {
+      stage_names.push_back(stage.name);
+    }
+  }
   auto add = [&](const Origin& origin, SourceRange range) {
     bool known = std::any_of(uses.begin(), uses.end(), [&](const BaseUse& use) {
       return use.reference == origin.image;
     });
     if (origin.kind == Origin::Kind::kImage && !known) {
-      uses.push_back({origin.image, range});
+      uses.push_back({origin.image, range,
+                      Closest(origin.image.FamiliarRepository(), stage_names)});
     }
   };
   auto add_all = [&](const Statement& statement) {

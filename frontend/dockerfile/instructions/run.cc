@@ -23,7 +23,7 @@ constexpr FlagSpec kFlags[] = {
 };
 
 void CheckChoice(const Flag& flag, Diagnostics& diagnostics) {
-  absl::string_view value = flag.value.value_or("");
+  std::string value = flag.value.value_or("");
   if (flag.name == "network" && value != "" && value != "default" &&
       value != "none" && value != "host") {
     diagnostics.Error("bad-flag", flag.value_range,
