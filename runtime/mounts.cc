@@ -152,6 +152,20 @@ int MountScratch(const Channel& channel, const ExtraMount& mount, int tree) {
   return CloneMount(AT_FDCWD, mount.scratch_point.c_str());
 }
 
+// The part of a merged tree that an ExtraMount shows. No symlink of the tree
+// leads out of it.
+int MountMerged(const Channel& channel, const ExtraMount& mount) {
+  int root = MountOverlay(channel, mount.scratch, mount.scratch_point.c_str());
+  int inside = OpenAt2(root, mount.source.c_str(), O_PATH, RESOLVE_IN_ROOT);
+  if (inside < 0) {
+    channel.Fail(errno, "open the source of", mount.target);
+  }
+  int tree = CloneMount(inside, "");
+  close(inside);
+  close(root);
+  return tree;
+}
+
 int MakeTree(const Channel& channel, const ExtraMount& mount) {
   if (mount.type == ExtraMount::Type::kTmpfs) {
     const MountOption options[] = {{"mode", mount.mode.c_str()},
@@ -160,7 +174,9 @@ int MakeTree(const Channel& channel, const ExtraMount& mount) {
                     mount.size.empty() ? 1 : 2);
   }
   int tree = mount.tree.get();
-  if (tree < 0) {
+  if (mount.type == ExtraMount::Type::kOverlay) {
+    tree = MountMerged(channel, mount);
+  } else if (tree < 0) {
     tree = open_tree(AT_FDCWD, mount.source.c_str(),
                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   }

@@ -16,7 +16,7 @@
 namespace lamina::runtime {
 
 struct ExtraMount {
-  enum class Type { kTree, kTmpfs, kScratch };
+  enum class Type { kTree, kTmpfs, kScratch, kOverlay };
   Type type = Type::kTree;
   std::string target;
   bool is_folder = true;
@@ -27,7 +27,7 @@ struct ExtraMount {
   std::string mode;         // kTmpfs, octal.
   bool required = true;
   std::string lower_point;  // kScratch: folders on the host to mount on.
-  std::string scratch_point;
+  std::string scratch_point;  // Also of kOverlay; `source` is inside it.
   OverlayMount scratch;
 };
 

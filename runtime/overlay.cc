@@ -189,15 +189,23 @@ absl::StatusOr<OverlayPlan> PlanOverlay(const OverlayFolders& folders,
   return plan;
 }
 
-OverlayMount PlanScratchOverlay(const std::string& lower,
-                                const std::string& upper,
-                                const std::string& work,
-                                const OverlayFeatures& features) {
+absl::StatusOr<OverlayMount> PlanScratchOverlay(
+    std::vector<std::string> lowers, const std::string& upper,
+    const std::string& work, const OverlayFeatures& features) {
   OverlayMount overlay;
-  overlay.lowers = {lower};
   overlay.upper = upper;
   overlay.work = work;
-  overlay.data = MountData(overlay, features.user_xattr);
+  overlay.append = features.append && lowers.size() > 1;
+  size_t count = CountFitting(overlay, lowers, 0, features.user_xattr);
+  if (count < lowers.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a mount has ", lowers.size(),
+                     " layers; this kernel can mount ", count, " of them"));
+  }
+  overlay.lowers = std::move(lowers);
+  if (!overlay.append) {
+    overlay.data = MountData(overlay, features.user_xattr);
+  }
   return overlay;
 }
 

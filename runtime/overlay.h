@@ -53,11 +53,11 @@ struct OverlayFolders {
 absl::StatusOr<OverlayPlan> PlanOverlay(const OverlayFolders& folders,
                                         const OverlayFeatures& features);
 
-// One overlay that is not the root, for writes that are thrown away.
-OverlayMount PlanScratchOverlay(const std::string& lower,
-                                const std::string& upper,
-                                const std::string& work,
-                                const OverlayFeatures& features);
+// One overlay that is not the root, for writes that are thrown away. Errors:
+// more `lowers` than this kernel takes at once.
+absl::StatusOr<OverlayMount> PlanScratchOverlay(
+    std::vector<std::string> lowers, const std::string& upper,
+    const std::string& work, const OverlayFeatures& features);
 
 // An unsynced overlay leaves a mark in its work folder and refuses to be
 // mounted there again. Nothing is lost by removing it: what counts is synced by

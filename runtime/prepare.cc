@@ -202,9 +202,41 @@ absl::Status PrepareScratch(const HostFeatures& host, const std::string& work,
   mount.type = ExtraMount::Type::kScratch;
   mount.lower_point = absl::StrCat(folder, "/lower");
   mount.scratch_point = absl::StrCat(folder, "/root");
-  mount.scratch = PlanScratchOverlay(
-      mount.lower_point, upper, absl::StrCat(folder, "/work"), host.overlay);
+  ASSIGN_OR_RETURN(mount.scratch,
+                   PlanScratchOverlay({mount.lower_point}, upper,
+                                      absl::StrCat(folder, "/work"),
+                                      host.overlay));
   return OpenSource(host, mount, run);
+}
+
+// A merged tree with a throw-away layer on top: an overlay needs two at least.
+absl::Status PrepareMerged(const SandboxMount& mount, const HostFeatures& host,
+                           const std::string& work, ExtraMount& extra,
+                           PreparedRun& run) {
+  ASSIGN_OR_RETURN(std::string scratch, run.scratch.Get(work));
+  std::string folder = absl::StrCat(scratch, "/", run.plan.mounts.extra.size());
+  for (const char* part : {"/upper", "/work", "/root"}) {
+    RETURN_IF_ERROR(MakeDirs(absl::StrCat(folder, part)));
+  }
+  extra.type = ExtraMount::Type::kOverlay;
+  extra.source = mount.source;
+  extra.is_folder = mount.is_folder;
+  extra.scratch_point = absl::StrCat(folder, "/root");
+  ASSIGN_OR_RETURN(
+      extra.scratch,
+      PlanScratchOverlay(mount.lowers, absl::StrCat(folder, "/upper"),
+                         absl::StrCat(folder, "/work"), host.overlay));
+  return absl::OkStatus();
+}
+
+// A file of the tmpfs that only the sandbox has.
+void AddContentFile(const SandboxMount& mount, ExtraMount& extra,
+                    InitPlan& plan) {
+  std::string name = absl::StrCat("file", plan.files.size());
+  extra.is_folder = false;
+  extra.source = JoinPath(kStubPoint, name);
+  plan.files.push_back(
+      {name, mount.content, mount.mode, mount.uid, mount.gid});
 }
 
 absl::StatusOr<ExtraMount> PrepareMount(const SandboxMount& mount,
@@ -222,6 +254,14 @@ absl::StatusOr<ExtraMount> PrepareMount(const SandboxMount& mount,
     extra.type = ExtraMount::Type::kTmpfs;
     extra.size = mount.size > 0 ? absl::StrCat(mount.size) : "";
     extra.mode = absl::StrFormat("%o", mount.mode);
+    return extra;
+  }
+  if (mount.type == SandboxMount::Type::kFile) {
+    AddContentFile(mount, extra, run.plan);
+    return extra;
+  }
+  if (mount.type == SandboxMount::Type::kOverlay) {
+    RETURN_IF_ERROR(PrepareMerged(mount, host, work, extra, run));
     return extra;
   }
   extra.source = mount.source;

@@ -19,9 +19,14 @@ enum class Network { kHost, kNone };
 
 // One more mount inside the sandbox, beyond /proc, /sys, /dev.
 struct SandboxMount {
-  enum class Type { kBind, kTmpfs };
+  enum class Type {
+    kBind,     // A path on the host.
+    kTmpfs,    // An empty folder in memory.
+    kFile,     // `content` in memory; nothing of it reaches a disk.
+    kOverlay,  // A path of the merged tree of `lowers`; writes are discarded.
+  };
   Type type = Type::kBind;
-  std::string source;  // kBind: a path on the host, opened before the clone.
+  std::string source;  // kBind: opened before the clone. kOverlay: inside.
   std::string target;  // Absolute, resolved inside the root.
   bool read_only = false;
   bool nosuid = false;
@@ -30,7 +35,12 @@ struct SandboxMount {
   // kBind: writes go to a throw-away upper folder and are discarded.
   bool discard_writes = false;
   int64_t size = 0;    // kTmpfs, bytes; 0 is no limit.
-  uint32_t mode = 01777;
+  uint32_t mode = 01777;  // kTmpfs, kFile
+  std::string content;    // kFile
+  uint32_t uid = 0;       // kFile
+  uint32_t gid = 0;
+  std::vector<std::string> lowers;  // kOverlay: folders, top first.
+  bool is_folder = true;            // kOverlay: what `source` is.
 };
 
 struct SandboxSpec {

@@ -377,6 +377,33 @@ TEST_F(SandboxTest, TheWorkingDirectoryIsMadeOrMustExist) {
   }
 }
 
+TEST_F(SandboxTest, AMergedTreeAndAFileInMemoryCanBeMounted) {
+  Write(Path("low/a/file"), "low\n");
+  Write(Path("low/a/kept"), "kept\n");
+  Write(Path("high/a/file"), "high\n");
+  SandboxMount merged = {.type = SandboxMount::Type::kOverlay,
+                         .source = "/a",
+                         .target = "/m/merged"};
+  merged.lowers = {Path("high"), Path("low")};
+  SandboxMount one = merged;
+  one.source = "/a/kept";
+  one.target = "/m/one";
+  one.is_folder = false;
+  one.read_only = true;
+  SandboxMount secret = {.type = SandboxMount::Type::kFile,
+                         .target = "/run/secrets/key"};
+  secret.content = "hush";
+  secret.mode = 0400;
+  secret.read_only = true;
+  spec_.mounts = {merged, one, secret};
+  EXPECT_EQ(Output("cat /m/merged/file /m/one; echo x > /m/merged/new;"
+                   "echo y > /m/one 2>/dev/null || echo read-only;"
+                   "cat /run/secrets/key; echo;"
+                   "busybox stat -c %a:%u /run/secrets/key"),
+            "high\nkept\nread-only\nhush\n400:0\n");
+  EXPECT_EQ(Listing(Path("high")), "./a\n./a/file\n");
+}
+
 TEST_F(SandboxTest, MountsOfEveryKindLeaveNoTrace) {
   Write(Path("src/file"), "content\n");
   SandboxMount folder = {.source = Path("src"), .target = "/m/ro"};

@@ -176,9 +176,12 @@ void MountStubs(const Channel& channel, const std::vector<StubTarget>& targets,
   }
   for (const StubFile& file : files) {
     int fd = openat(tree, file.name.c_str(),
-                    O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+                    O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     ssize_t size = static_cast<ssize_t>(file.text.size());
-    if (fd < 0 || write(fd, file.text.data(), file.text.size()) != size) {
+    if (fd < 0 || write(fd, file.text.data(), file.text.size()) != size ||
+        ((file.uid != 0 || file.gid != 0) &&
+         fchown(fd, file.uid, file.gid) != 0) ||
+        fchmod(fd, file.mode) != 0) {
       channel.Fail(errno, "write the file", file.name);
     }
     close(fd);

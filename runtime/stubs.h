@@ -10,6 +10,7 @@
 // the image's, attributes included, so the upper folder stays untouched too.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ inline constexpr const char* kTopStubs = "/proc/top";
 struct StubFile {
   std::string name;
   std::string text;
+  uint32_t mode = 0644;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
 };
 
 // In the child: makes the layer below all others, an empty folder for the one
