@@ -1,89 +1,55 @@
 #include "backend/executor.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backend/assemble_image.h"
-#include "backend/formats/formats.h"
-#include "backend/unpack.h"
+#include "backend/make_step.h"
 #include "base/status.h"
 
 namespace lamina::backend {
 namespace {
-
-constexpr size_t kLastLines = 50;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
       .count();
 }
 
-// The end of a step's output.
-class LastLines {
- public:
-  void Add(absl::string_view bytes) {
-    absl::StrAppend(&text_, bytes);
-    if (text_.size() > 2 * kMaxBytes) {
-      text_.erase(0, text_.size() - kMaxBytes);
-    }
-  }
-  // At most kLastLines lines, without the final line end.
-  std::string Text() const {
-    absl::string_view text = absl::StripTrailingAsciiWhitespace(text_);
-    size_t begin = text.size();
-    for (size_t lines = 0; lines < kLastLines && begin > 0; ++lines) {
-      size_t end = text.rfind('\n', begin - 1);
-      begin = end == absl::string_view::npos ? 0 : end;
-    }
-    return std::string(absl::StripLeadingAsciiWhitespace(text.substr(begin)));
-  }
-
- private:
-  static constexpr size_t kMaxBytes = 64 * 1024;
-  std::string text_;
-};
-
 class Executor {
  public:
   Executor(const Plan& plan, Store& store, runtime::Sandbox& sandbox,
            const ExecuteOptions& options, const BuildEvents& events)
-      : plan_(plan), store_(store), sandbox_(sandbox), options_(options),
-        events_(events) {}
+      : plan_(plan), store_(store), options_(options), events_(events),
+        results_(plan.graph.nodes.size()), made_(plan.graph.nodes.size()),
+        states_(plan.steps.size(), State::kWaiting),
+        maker_(plan, store, sandbox, options, results_) {}
 
   absl::StatusOr<BuildResult> Execute() {
-    results_.resize(plan_.graph.nodes.size());
-    made_.resize(plan_.graph.nodes.size());
-    for (const Step& step : plan_.steps) {
-      positions_.push_back(
-          ++stage_sizes_[plan_.graph.nodes[step.node].stage]);
+    RETURN_IF_ERROR(Prepare());
+    std::vector<std::thread> helpers;
+    for (int i = 1; i < Workers(); ++i) {
+      helpers.emplace_back([this] { Work(); });
     }
-    size_t next_step = 0;
-    for (uint32_t index = 0; index < results_.size(); ++index) {
-      ir::NodeId id{index};
-      const ir::Node& node = plan_.graph.nodes[id];
-      if (!IsStep(node.op)) {
-        ASSIGN_OR_RETURN(results_[index], BaseResult(node.op, &store_));
-        continue;
-      }
-      CHECK(next_step < plan_.steps.size() &&
-            plan_.steps[next_step].node == id);
-      const Step& step = plan_.steps[next_step++];
-      absl::Status status = DoStep(step, node, static_cast<int>(next_step));
+    Work();
+    for (std::thread& helper : helpers) {
+      helper.join();
+    }
+    if (stopped_) {
+      ReportNotReached();
       // What was built before a failure stays cached.
-      if (!status.ok() || result_.failure.has_value()) {
-        ReportNotReached(next_step);
-        RETURN_IF_ERROR(store_.Flush());
-        RETURN_IF_ERROR(
-            Annotate(status, absl::StrCat("at `", node.text, "`")));
-        return std::move(result_);
+      RETURN_IF_ERROR(store_.Flush());
+      if (!status_.ok()) {
+        return std::move(status_);
       }
+      return std::move(result_);
     }
     CHECK(plan_.graph.targets.size() == 1);
     ASSIGN_OR_RETURN(
@@ -94,415 +60,257 @@ class Executor {
   }
 
  private:
-  BuildEvent Event(BuildEvent::Kind kind, const ir::Node& node,
-                   int number) const {
-    BuildEvent event;
-    event.kind = kind;
-    event.number = positions_[static_cast<size_t>(number - 1)];
-    event.total = stage_sizes_.at(node.stage);
-    event.stage = node.stage;
-    event.text = node.text;
-    return event;
-  }
+  enum class State { kWaiting, kRunning, kDone };
 
-  void ReportNotReached(size_t first) const {
-    for (size_t i = first; i < plan_.steps.size(); ++i) {
-      events_(Event(BuildEvent::Kind::kNotReached,
-                    plan_.graph.nodes[plan_.steps[i].node],
-                    static_cast<int>(i + 1)));
+  absl::Status Prepare() {
+    step_of_node_.assign(results_.size(), kNoStep);
+    for (size_t i = 0; i < plan_.steps.size(); ++i) {
+      ir::NodeId id = plan_.steps[i].node;
+      step_of_node_[id.index] = i;
+      positions_.push_back(++stage_sizes_[plan_.graph.nodes[id].stage]);
     }
-  }
-
-  absl::Status UseRecord(ir::NodeId id, const ir::Node& node, int number,
-                         const StepRecord& record) {
-    ASSIGN_OR_RETURN(results_[id.index],
-                     ResultAfter(results_[node.inputs[0].index], record.layer,
-                                 store_));
-    made_[id.index] = {record.layer, record.created};
-    ++result_.steps_cached;
-    events_(Event(BuildEvent::Kind::kCached, node, number));
+    for (uint32_t index = 0; index < results_.size(); ++index) {
+      if (step_of_node_[index] == kNoStep) {
+        ASSIGN_OR_RETURN(
+            results_[index],
+            BaseResult(plan_.graph.nodes[ir::NodeId{index}].op, &store_));
+      }
+    }
     return absl::OkStatus();
   }
 
-  absl::Status DoStep(const Step& step, const ir::Node& node, int number) {
+  // More threads than stages with something to run would only wait.
+  int Workers() const {
+    std::set<std::string> stages;
+    for (const Step& step : plan_.steps) {
+      if (!step.record.has_value()) {
+        stages.insert(plan_.graph.nodes[step.node].stage);
+      }
+    }
+    return std::max(1, std::min(options_.jobs, static_cast<int>(stages.size())));
+  }
+
+  // --- scheduling --------------------------------------------------------
+
+  void Work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      std::optional<size_t> next = NextReady();
+      if (!next.has_value()) {
+        if (stopped_ || running_ == 0) {
+          return;
+        }
+        changed_.wait(lock);
+        continue;
+      }
+      states_[*next] = State::kRunning;
+      ++running_;
+      lock.unlock();
+      absl::Status status = DoStep(*next);
+      lock.lock();
+      --running_;
+      states_[*next] = State::kDone;
+      if (!status.ok()) {
+        Stop(*next, Annotate(status, absl::StrCat("at `", Node(*next).text,
+                                                  "`")));
+      }
+      changed_.notify_all();
+    }
+  }
+
+  // The caller holds the mutex.
+  std::optional<size_t> NextReady() const {
+    for (size_t i = 0; i < states_.size() && !stopped_; ++i) {
+      if (states_[i] != State::kWaiting) {
+        continue;
+      }
+      const std::vector<ir::NodeId>& inputs = Node(i).inputs;
+      bool ready = std::all_of(
+          inputs.begin(), inputs.end(), [this](ir::NodeId input) {
+            size_t step = step_of_node_[input.index];
+            return step == kNoStep || states_[step] == State::kDone;
+          });
+      if (ready) {
+        return i;
+      }
+    }
+    return std::nullopt;
+  }
+
+  // Of several failures the one that comes first in the build file counts. The
+  // caller holds the mutex.
+  void Stop(size_t step, absl::Status status) {
+    if (!stopped_ || step < stopped_at_) {
+      stopped_ = true;
+      stopped_at_ = step;
+      status_ = std::move(status);
+    }
+  }
+
+  // --- events ------------------------------------------------------------
+
+  const ir::Node& Node(size_t step) const {
+    return plan_.graph.nodes[plan_.steps[step].node];
+  }
+
+  void Report(BuildEvent::Kind kind, size_t step, double seconds = 0,
+              absl::string_view output = "") {
+    const ir::Node& node = Node(step);
+    BuildEvent event;
+    event.kind = kind;
+    event.number = positions_[step];
+    event.total = stage_sizes_.at(node.stage);
+    event.stage = node.stage;
+    event.text = node.text;
+    event.output = std::string(output);
+    event.seconds = seconds;
+    std::lock_guard lock(events_mutex_);
+    events_(event);
+  }
+
+  void ReportNotReached() {
+    for (size_t i = 0; i < states_.size(); ++i) {
+      if (states_[i] == State::kWaiting) {
+        Report(BuildEvent::Kind::kNotReached, i);
+      }
+    }
+  }
+
+  // --- one step ----------------------------------------------------------
+
+  absl::Status UseRecord(size_t step, const StepRecord& record) {
+    const ir::Node& node = Node(step);
+    uint32_t index = plan_.steps[step].node.index;
+    ASSIGN_OR_RETURN(results_[index],
+                     ResultAfter(results_[node.inputs[0].index], record.layer,
+                                 store_));
+    made_[index] = {record.layer, record.created};
+    Report(BuildEvent::Kind::kCached, step);
+    std::lock_guard lock(mutex_);
+    ++result_.steps_cached;
+    return absl::OkStatus();
+  }
+
+  absl::Status DoStep(size_t number) {
+    const Step& step = plan_.steps[number];
     if (step.record.has_value()) {
-      return UseRecord(step.node, node, number, *step.record);
+      return UseRecord(number, *step.record);
     }
     if (options_.cancel != nullptr && options_.cancel->load() != 0) {
       return absl::CancelledError("the build was cancelled");
     }
-    bool reads_context = CopiesFromContext(plan_.graph, node);
+    const ir::Node& node = Node(number);
+    std::vector<CopyListing> listings = step.listings;
+    bool copies = std::holds_alternative<ir::Copy>(node.op);
+    bool may_hit = MayUseCache(plan_.options, node);
+    if (copies && !listings.empty()) {
+      // Digests are worth their reading only if there is something to find;
+      // else they come out of the copying itself.
+      ASSIGN_OR_RETURN(auto prefix,
+                       store_.FindStep(PrefixKey(node, results_)));
+      may_hit = may_hit && prefix.has_value();
+    }
+    RETURN_IF_ERROR(
+        maker_.List(step.node, /*read=*/may_hit || !copies, listings));
     UniqueFd lock;
-    if (!reads_context) {
+    if (may_hit || !copies) {
       // Another build may have finished this step since the plan was made.
-      Digest key = StepKey(node, results_, {}, plan_.options);
+      Digest key = StepKey(node, results_, listings, plan_.options);
       ASSIGN_OR_RETURN(lock, store_.Lock(key));
-      if (!plan_.options.no_cache) {
-        ASSIGN_OR_RETURN(auto record, store_.FindStep(key));
-        if (record.has_value()) {
-          return UseRecord(step.node, node, number, *record);
+      ASSIGN_OR_RETURN(auto record, store_.FindStep(key));
+      if (may_hit && record.has_value()) {
+        if (copies) {
+          RETURN_IF_ERROR(AddAliases(step, *record));
         }
+        return UseRecord(number, *record);
       }
     }
-    events_(Event(BuildEvent::Kind::kStarted, node, number));
+    Report(BuildEvent::Kind::kStarted, number);
     auto start = std::chrono::steady_clock::now();
-    absl::Status status = MakeStep(step, node, number);
-    BuildEvent end = Event(status.ok() && !result_.failure.has_value()
-                               ? BuildEvent::Kind::kFinished
-                               : BuildEvent::Kind::kFailed,
-                           node, number);
-    end.seconds = SecondsSince(start);
-    events_(end);
+    absl::StatusOr<MadeLayer> made =
+        maker_.Make(step.node, listings, [&](absl::string_view bytes) {
+          if (!bytes.empty()) {
+            Report(BuildEvent::Kind::kOutput, number, 0, bytes);
+          }
+        });
+    bool good = made.ok() && !made->failure.has_value();
+    Report(good ? BuildEvent::Kind::kFinished : BuildEvent::Kind::kFailed,
+           number, SecondsSince(start));
+    RETURN_IF_ERROR(made.status());
+    std::unique_lock guard(mutex_);
     ++result_.steps_run;
-    return status;
-  }
-
-  absl::Status MakeStep(const Step& step, const ir::Node& node, int number) {
-    const NodeResult& parent = results_[node.inputs[0].index];
-    auto start = std::chrono::steady_clock::now();
-    ASSIGN_OR_RETURN(const ir::Tree* below, FoldTree(parent));
-    CopyListing listing = step.listing;
-    std::optional<LayerId> layer;
-    if (const auto* run = std::get_if<ir::Run>(&node.op)) {
-      ASSIGN_OR_RETURN(layer, DoRun(*run, node, parent, *below, number));
-    } else if (const auto* copy = std::get_if<ir::Copy>(&node.op)) {
-      ASSIGN_OR_RETURN(layer, DoCopy(*copy, node, parent, *below, listing));
-    } else {
-      const auto& make = std::get<ir::MakeDir>(node.op);
-      ASSIGN_OR_RETURN(
-          ir::StepDiff diff,
-          PlaceFolder(make, *below, TextReader(parent, *below), Now()));
-      ASSIGN_OR_RETURN(layer, WriteCopied(node, std::move(diff), nullptr,
-                                          listing));
-    }
-    if (result_.failure.has_value()) {
+    if (!good) {
+      Stop(number, absl::OkStatus());
+      if (stopped_at_ == number) {
+        result_.failure = {step.node, static_cast<int>(number) + 1,
+                           *made->failure, made->last_output};
+      }
       return absl::OkStatus();
     }
+    guard.unlock();
+    return Record(step, *made, listings, SecondsSince(start));
+  }
+
+  absl::Status Record(const Step& step, const MadeLayer& made,
+                      const std::vector<CopyListing>& listings,
+                      double seconds) {
+    const ir::Node& node = plan_.graph.nodes[step.node];
     ASSIGN_OR_RETURN(results_[step.node.index],
-                     ResultAfter(parent, layer, store_));
-    made_[step.node.index] = {layer, Now()};
+                     ResultAfter(results_[node.inputs[0].index], made.layer,
+                                 store_));
+    made_[step.node.index] = {made.layer, maker_.Now()};
     StepRecord record;
-    record.key = StepKey(node, results_, listing, plan_.options);
-    record.layer = layer;
-    record.seconds = SecondsSince(start);
-    record.created = Now();
+    record.key = StepKey(node, results_, listings, plan_.options);
+    record.layer = made.layer;
+    record.seconds = seconds;
+    record.created = maker_.Now();
     record.name = step.name;
-    record.inputs = StepInputs(node, results_, listing);
+    record.inputs = StepInputs(node, results_, listings);
     RETURN_IF_ERROR(store_.AddStep(record));
-    if (CopiesFromContext(plan_.graph, node)) {
-      StepRecord prefix = record;
-      prefix.key = PrefixKey(node, results_);
-      prefix.layer.reset();
-      prefix.name.clear();
-      prefix.inputs.clear();
-      RETURN_IF_ERROR(store_.AddStep(prefix));
+    if (std::holds_alternative<ir::Copy>(node.op) && !listings.empty()) {
+      RETURN_IF_ERROR(AddAliases(step, record));
     }
     return absl::OkStatus();
   }
 
-  int64_t Now() const {
-    return plan_.options.source_date_epoch.value_or(options_.now);
+  // A COPY is found by its parent alone, which says that reading the files is
+  // worth it, and one from a stage by that stage's chain, which needs no files.
+  absl::Status AddAliases(const Step& step, StepRecord record) {
+    const ir::Node& node = plan_.graph.nodes[step.node];
+    if (!SourceReads(plan_.graph, node)[0].from_context) {
+      record.key = StepKey(node, results_, {}, plan_.options);
+      record.inputs = StepInputs(node, results_, {});
+      RETURN_IF_ERROR(store_.AddStep(record));
+    }
+    record.key = PrefixKey(node, results_);
+    record.layer.reset();
+    record.name.clear();
+    record.inputs.clear();
+    return store_.AddStep(record);
   }
 
-  int64_t NewestTime() const {
-    return plan_.options.source_date_epoch.value_or(ir::kNoTimeLimit);
-  }
-
-  // --- trees -------------------------------------------------------------
-
-  // The merged tree of a stack. The last one is kept: steps of a stage add one
-  // layer each, and folding the base again for each would cost more than the
-  // step.
-  absl::StatusOr<const ir::Tree*> FoldTree(const NodeResult& result) {
-    bool extends = folded_layers_.size() <= result.layers.size() &&
-                   std::equal(folded_layers_.begin(), folded_layers_.end(),
-                              result.layers.begin());
-    if (!extends) {
-      folded_ = ir::Tree();
-      folded_layers_.clear();
-    }
-    for (size_t i = folded_layers_.size(); i < result.layers.size(); ++i) {
-      ASSIGN_OR_RETURN(ir::StepDiff diff, store_.ReadDiff(result.layers[i]));
-      folded_.Apply(diff);
-      folded_layers_.push_back(result.layers[i]);
-    }
-    return &folded_;
-  }
-
-  // The unpacked folders of a stack, bottom to top.
-  absl::StatusOr<std::vector<std::string>> Folders(const NodeResult& result) {
-    std::vector<std::string> folders;
-    std::vector<LayerId> below;
-    for (LayerId layer : result.layers) {
-      auto known = folders_.find(layer);
-      if (known == folders_.end()) {
-        ASSIGN_OR_RETURN(std::string folder,
-                         EnsureUnpacked(layer, below, store_));
-        known = folders_.emplace(layer, std::move(folder)).first;
-      }
-      folders.push_back(known->second);
-      below.push_back(layer);
-    }
-    return folders;
-  }
-
-  // Reads small text files of a stack: /etc/passwd and /etc/group.
-  ReadText TextReader(const NodeResult& result, const ir::Tree& tree) {
-    return [this, &result, &tree](
-               const std::string& path) -> absl::StatusOr<std::string> {
-      ASSIGN_OR_RETURN(std::string real, tree.Resolve(path, true));
-      const ir::Tree::Item* item = tree.Find(real);
-      if (item == nullptr || item->entry.type != ir::EntryType::kFile) {
-        return std::string();
-      }
-      ASSIGN_OR_RETURN(std::vector<std::string> folders, Folders(result));
-      ASSIGN_OR_RETURN(UniqueFd fd, OpenLayerTree(tree, folders).open(real));
-      return ReadAll(fd.get(), 10 << 20);
-    };
-  }
-
-  // --- RUN ---------------------------------------------------------------
-
-  absl::StatusOr<std::optional<LayerId>> DoRun(const ir::Run& run,
-                                               const ir::Node& node,
-                                               const NodeResult& parent,
-                                               const ir::Tree& below,
-                                               int number) {
-    ASSIGN_OR_RETURN(std::vector<std::string> folders, Folders(parent));
-    ASSIGN_OR_RETURN(LayerId reserved, store_.ReserveLayer());
-    runtime::SandboxSpec spec = Spec(run, folders);
-    std::string folder = store_.LayerFolder(reserved);
-    spec.upper = JoinPath(folder, "fs");
-    spec.work = JoinPath(folder, "work");
-    RETURN_IF_ERROR(MakeDirs(spec.upper));
-    RETURN_IF_ERROR(MakeDirs(spec.work));
-    LastLines last_lines;
-    auto on_output = [&](int, absl::string_view bytes) {
-      last_lines.Add(bytes);
-      BuildEvent event = Event(BuildEvent::Kind::kOutput, node, number);
-      event.output = std::string(bytes);
-      events_(event);
-    };
-    ASSIGN_OR_RETURN(runtime::SandboxResult outcome,
-                     sandbox_.Run(spec, on_output));
-    RETURN_IF_ERROR(RemoveTree(spec.work));
-    if (outcome.exit_code != 0) {
-      result_.failure = {node_id(node), number, outcome, last_lines.Text()};
-      RETURN_IF_ERROR(RemoveTree(folder));
-      return std::optional<LayerId>();
-    }
-    ASSIGN_OR_RETURN(ir::StepDiff diff,
-                     ScanUpper(spec.upper, below, folders, NewestTime()));
-    if (diff.entries.empty()) {
-      RETURN_IF_ERROR(RemoveTree(folder));
-      return std::optional<LayerId>();
-    }
-    ASSIGN_OR_RETURN(
-        Layer layer,
-        store_.AddLayer(reserved,
-                        LayerChain(StepKey(node, results_, {}, plan_.options)),
-                        diff, /*unpacked=*/true));
-    return std::optional<LayerId>(layer.id);
-  }
-
-  runtime::SandboxSpec Spec(const ir::Run& run,
-                            const std::vector<std::string>& folders) const {
-    runtime::SandboxSpec spec;
-    spec.lower_base = store_.LayersFolder();
-    std::string prefix = absl::StrCat(spec.lower_base, "/");
-    for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
-      CHECK(absl::StartsWith(*folder, prefix));
-      spec.lowers.push_back(folder->substr(prefix.size()));
-    }
-    spec.args = run.args;
-    spec.env = run.env;
-    spec.env.insert(spec.env.end(), run.hidden_env.begin(),
-                    run.hidden_env.end());
-    spec.user = run.user;
-    spec.working_dir = run.working_dir;
-    spec.hostname = options_.hostname;
-    spec.extra_hosts = options_.extra_hosts;
-    spec.network = run.network == ir::NetworkMode::kNone
-                       ? runtime::Network::kNone
-                       : runtime::Network::kHost;
-    spec.insecure = run.insecure;
-    for (const ir::ScriptFile& script : run.scripts) {
-      spec.scripts.emplace_back(script.name, script.data);
-    }
-    for (const ir::Mount& mount : run.mounts) {
-      // The other kinds were refused before the plan was made.
-      CHECK(mount.type == ir::Mount::Type::kTmpfs);
-      runtime::SandboxMount tmpfs;
-      tmpfs.type = runtime::SandboxMount::Type::kTmpfs;
-      tmpfs.target = mount.target;
-      tmpfs.size = mount.size;
-      tmpfs.nosuid = true;
-      spec.mounts.push_back(std::move(tmpfs));
-    }
-    spec.cancel = options_.cancel;
-    return spec;
-  }
-
-  ir::NodeId node_id(const ir::Node& node) const {
-    return ir::NodeId{
-        static_cast<uint32_t>(&node - &*plan_.graph.nodes.begin())};
-  }
-
-  // --- COPY --------------------------------------------------------------
-
-  static Digest LayerChain(const Digest& key) {
-    return Sha256(absl::StrCat("lamina layer ", key.hex()));
-  }
-
-  absl::StatusOr<std::optional<LayerId>> DoCopy(const ir::Copy& copy,
-                                                const ir::Node& node,
-                                                const NodeResult& parent,
-                                                const ir::Tree& below,
-                                                CopyListing& listing) {
-    SourceTree source;
-    ir::Tree source_tree;
-    std::vector<std::string> source_folders;
-    bool from_context = CopiesFromContext(plan_.graph, node);
-    if (from_context) {
-      const auto& files =
-          std::get<ir::LocalFiles>(plan_.graph.nodes[node.inputs.back()].op);
-      const LocalContext& context = plan_.options.contexts.at(files.name);
-      ASSIGN_OR_RETURN(source,
-                       OpenContextFolder(context.path, context.ignore));
-    } else if (node.inputs.size() > 1) {
-      const NodeResult& from = results_[node.inputs.back().index];
-      for (LayerId layer : from.layers) {
-        ASSIGN_OR_RETURN(ir::StepDiff diff, store_.ReadDiff(layer));
-        source_tree.Apply(diff);
-      }
-      ASSIGN_OR_RETURN(source_folders, Folders(from));
-      source = OpenLayerTree(source_tree, source_folders);
-      ASSIGN_OR_RETURN(listing, ListSources(copy, &source));
-    }
-    ASSIGN_OR_RETURN(TempDir scratch, TempDir::Create(store_.scratch()));
-    PlaceOptions place;
-    place.now = Now();
-    place.scratch = scratch.path();
-    ASSIGN_OR_RETURN(
-        PlacedCopy placed,
-        PlaceCopy(copy, listing, &source, below, TextReader(parent, below),
-                  place));
-    OpenContent open = [&](const ir::Entry& entry) {
-      return OpenOrigin(copy, source, placed.origins.at(entry.path), scratch);
-    };
-    listing_to_fill_ = &placed;
-    absl::StatusOr<std::optional<LayerId>> layer =
-        WriteCopied(node, placed.diff, &open, listing, &source);
-    if (!from_context) {
-      listing = CopyListing();  // The key names the source by its chain.
-    }
-    return layer;
-  }
-
-  static absl::StatusOr<UniqueFd> OpenOrigin(const ir::Copy& copy,
-                                             const SourceTree& source,
-                                             const ContentOrigin& origin,
-                                             const TempDir& scratch) {
-    switch (origin.kind) {
-      case ContentOrigin::Kind::kSource:
-        return source.open(origin.path);
-      case ContentOrigin::Kind::kScratch:
-        return OpenFile(origin.path, O_RDONLY);
-      case ContentOrigin::Kind::kInline:
-        break;
-    }
-    std::string path =
-        JoinPath(scratch.path(), absl::StrCat("inline.", origin.index));
-    if (!FileExists(path)) {
-      RETURN_IF_ERROR(ReplaceFile(path, copy.files[origin.index].data, 0600,
-                                  /*durable=*/false));
-    }
-    return OpenFile(path, O_RDONLY);
-  }
-
-  // Writes the layer of a COPY or WORKDIR: one pass over the files. Their
-  // digests come out of that pass and complete the listing, hence the key.
-  absl::StatusOr<std::optional<LayerId>> WriteCopied(
-      const ir::Node& node, ir::StepDiff diff, const OpenContent* open,
-      CopyListing& listing, const SourceTree* source = nullptr) {
-    bool from_context = CopiesFromContext(plan_.graph, node);
-    LayerBlob blob;
-    std::string file = JoinPath(store_.scratch(), "layer.tar");
-    ir::LimitTimes(diff, NewestTime());
-    if (!diff.entries.empty()) {
-      OpenContent none = [](const ir::Entry& entry) -> absl::StatusOr<UniqueFd> {
-        return absl::InternalError(absl::StrCat("no bytes for ", entry.path));
-      };
-      ASSIGN_OR_RETURN(blob, WriteLayer(diff, open != nullptr ? *open : none,
-                                        options_.layers, file));
-    }
-    if (from_context) {
-      TakeDigests(diff, listing);
-      RETURN_IF_ERROR(FillDigests(listing, *source, &store_, true));
-      RETURN_IF_ERROR(Remember(listing));
-    }
-    if (diff.entries.empty()) {
-      return std::optional<LayerId>();
-    }
-    Digest key = StepKey(node, results_,
-                         from_context ? listing : CopyListing(),
-                         plan_.options);
-    // The same files may have been copied from elsewhere before.
-    ASSIGN_OR_RETURN(auto known, store_.FindLayer(LayerChain(key)));
-    if (known.has_value() && !plan_.options.no_cache) {
-      return std::optional<LayerId>(known->id);
-    }
-    ASSIGN_OR_RETURN(LayerId reserved, store_.ReserveLayer());
-    Digest chain = LayerChain(key);
-    if (known.has_value()) {
-      // --no-cache made it anew; times may differ, so it is another layer.
-      chain = Sha256(absl::StrCat(chain.hex(), " ", blob.diff_id.hex()));
-    }
-    RETURN_IF_ERROR(store_.PublishBlob(file, blob.digest));
-    ASSIGN_OR_RETURN(Layer layer, store_.AddLayer(reserved, chain, diff,
-                                                  /*unpacked=*/false));
-    RETURN_IF_ERROR(store_.SetBlob(layer.id, blob, nullptr));
-    return std::optional<LayerId>(layer.id);
-  }
-
-  void TakeDigests(const ir::StepDiff& diff, CopyListing& listing) const {
-    std::map<std::string, Digest> by_path;
-    for (const ir::Entry& entry : diff.entries) {
-      by_path[entry.path] = entry.digest;
-    }
-    for (const auto& [path, origin] : listing_to_fill_->origins) {
-      auto digest = by_path.find(path);
-      if (origin.kind == ContentOrigin::Kind::kSource &&
-          digest != by_path.end()) {
-        listing.items[origin.index].item.entry.digest = digest->second;
-      }
-    }
-  }
-
-  absl::Status Remember(const CopyListing& listing) {
-    std::vector<std::pair<FileStamp, Digest>> digests;
-    for (const PickedItem& picked : listing.items) {
-      if (picked.item.entry.type == ir::EntryType::kFile) {
-        digests.emplace_back(picked.item.stamp, picked.item.entry.digest);
-      }
-    }
-    return store_.AddFileDigests(digests);
-  }
+  static constexpr size_t kNoStep = static_cast<size_t>(-1);
 
   const Plan& plan_;
   Store& store_;
-  runtime::Sandbox& sandbox_;
   const ExecuteOptions& options_;
   const BuildEvents& events_;
-  std::vector<NodeResult> results_;
+  std::vector<NodeResult> results_;  // Each written by one step only.
   std::vector<MadeStep> made_;
+  std::vector<size_t> step_of_node_;
   std::vector<int> positions_;  // Of each step in its stage, from 1.
   std::map<std::string, int> stage_sizes_;
+  std::mutex events_mutex_;
+  // Guards what follows.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<State> states_;
+  int running_ = 0;
+  bool stopped_ = false;
+  size_t stopped_at_ = 0;
+  absl::Status status_;
   BuildResult result_;
-  ir::Tree folded_;
-  std::vector<LayerId> folded_layers_;
-  std::map<LayerId, std::string> folders_;
-  const PlacedCopy* listing_to_fill_ = nullptr;
+  StepMaker maker_;
 };
 
 }  // namespace
@@ -511,8 +319,9 @@ absl::StatusOr<BuildResult> Execute(const Plan& plan, Store& store,
                                     runtime::Sandbox& sandbox,
                                     const ExecuteOptions& options,
                                     const BuildEvents& events) {
-  Executor executor(plan, store, sandbox, options, events);
-  return executor.Execute();
+  auto executor =
+      std::make_unique<Executor>(plan, store, sandbox, options, events);
+  return executor->Execute();
 }
 
 }  // namespace lamina::backend

@@ -11,6 +11,7 @@
 #include "backend/build_event.h"
 #include "backend/layer_writer.h"
 #include "backend/plan.h"
+#include "backend/run_mounts.h"
 #include "backend/store/store.h"
 #include "ir/image_reference.h"
 #include "runtime/sandbox.h"
@@ -23,6 +24,8 @@ struct ExecuteOptions {
   int64_t now = 0;  // Seconds since the epoch.
   std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, IP
   std::string hostname = "buildkitsandbox";
+  RunResources resources;
+  int jobs = 1;  // Steps at once, at most.
   // Set to a signal number by a signal handler: the build stops.
   const std::atomic<int>* cancel = nullptr;
 };
@@ -43,6 +46,9 @@ struct BuildResult {
   int steps_cached = 0;
 };
 
+// Steps of stages that do not need each other run at the same time. After a
+// failure no further step is started; those that run are finished, and cached.
+// `events` is called by one thread at a time.
 absl::StatusOr<BuildResult> Execute(const Plan& plan, Store& store,
                                     runtime::Sandbox& sandbox,
                                     const ExecuteOptions& options,

@@ -105,13 +105,7 @@ class Planner {
  private:
   absl::Status PlanStep(ir::NodeId id, const ir::Node& node) {
     if (const auto* run = std::get_if<ir::Run>(&node.op)) {
-      for (const ir::Mount& mount : run->mounts) {
-        if (mount.type != ir::Mount::Type::kTmpfs) {
-          diagnostics_.Error(
-              "unsupported-mount", FindWord(source_, node.source, "--mount"),
-              "only `--mount=type=tmpfs` can be done yet");
-        }
-      }
+      CheckMounts(*run, node);
     }
     Step step;
     step.node = id;
@@ -126,9 +120,13 @@ class Planner {
     if (latest.has_value()) {
       step.expected_seconds = latest->seconds;
     }
-    if (CopiesFromContext(plan_.graph, node) &&
-        !ListContext(node, step.listing)) {
-      return absl::OkStatus();
+    std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
+    step.listings.resize(reads.size());
+    for (size_t i = 0; i < reads.size(); ++i) {
+      if (reads[i].from_context &&
+          !ListContext(node, reads[i], step.listings[i])) {
+        return absl::OkStatus();
+      }
     }
     bool inputs_known =
         std::all_of(node.inputs.begin(), node.inputs.end(),
@@ -136,7 +134,7 @@ class Planner {
     if (!inputs_known) {
       step.reason = "a step before it runs";
     } else {
-      RETURN_IF_ERROR(LookUp(node, latest, step));
+      RETURN_IF_ERROR(LookUp(node, reads, latest, step));
     }
     if (step.state == StepState::kCached) {
       ASSIGN_OR_RETURN(
@@ -149,10 +147,41 @@ class Planner {
     return absl::OkStatus();
   }
 
-  // Finds the sources of a COPY; reports what is missing.
-  bool ListContext(const ir::Node& node, CopyListing& listing) {
-    const auto& copy = std::get<ir::Copy>(node.op);
-    absl::StatusOr<const SourceTree*> tree = Context(node);
+  // Secrets and agents that a step cannot do without; what is not built yet.
+  void CheckMounts(const ir::Run& run, const ir::Node& node) {
+    for (const ir::Mount& mount : run.mounts) {
+      bool secret = mount.type == ir::Mount::Type::kSecret;
+      bool agent = mount.type == ir::Mount::Type::kSsh;
+      const std::set<std::string>& given =
+          secret ? plan_.options.secrets : plan_.options.agents;
+      if ((secret || agent) && mount.required && !given.contains(mount.id)) {
+        std::optional<std::string> near =
+            Closest(mount.id, {given.begin(), given.end()});
+        std::string hint =
+            near.has_value() ? absl::StrCat("did you mean `", *near, "`?")
+            : secret         ? absl::StrCat("pass it with `--secret id=",
+                                            mount.id, ",src=FILE`")
+                             : absl::StrCat("pass it with `--ssh ", mount.id,
+                                            "=SOCKET`");
+        diagnostics_.Error("missing-secret",
+                           FindWord(source_, node.source, mount.id),
+                           absl::StrCat(secret ? "secret" : "ssh agent", " `",
+                                        mount.id, "` was not given; ", hint));
+      }
+      if (mount.type == ir::Mount::Type::kCache && mount.input.has_value()) {
+        diagnostics_.Error("unsupported-mount",
+                           FindWord(source_, node.source, "from="),
+                           "a cache mount that starts with files of another "
+                           "tree (`from`) cannot be done yet");
+      }
+    }
+  }
+
+  // Finds the sources of a COPY or mount; reports what is missing.
+  bool ListContext(const ir::Node& node, const SourceRead& read,
+                   CopyListing& listing) {
+    const ir::Copy& copy = read.copy;
+    absl::StatusOr<const SourceTree*> tree = Context(node, read.input);
     absl::Status status = tree.status();
     if (status.ok()) {
       absl::StatusOr<CopyListing> found = ListSources(copy, *tree);
@@ -185,9 +214,10 @@ class Planner {
     }
   }
 
-  absl::StatusOr<const SourceTree*> Context(const ir::Node& node) {
+  absl::StatusOr<const SourceTree*> Context(const ir::Node& node,
+                                            uint32_t input) {
     const auto& files = std::get<ir::LocalFiles>(
-        plan_.graph.nodes[node.inputs.back()].op);
+        plan_.graph.nodes[node.inputs[input]].op);
     auto known = sources_.find(files.name);
     if (known != sources_.end()) {
       return &known->second;
@@ -204,41 +234,54 @@ class Planner {
   }
 
   absl::Status LookUp(const ir::Node& node,
+                      const std::vector<SourceRead>& reads,
                       const std::optional<StepRecord>& latest, Step& step) {
     if (store_ == nullptr) {
       step.reason = "there is no store yet";
       return absl::OkStatus();
     }
-    if (plan_.options.no_cache) {
-      step.reason = "--no-cache";
+    if (!MayUseCache(plan_.options, node)) {
+      step.reason =
+          plan_.options.no_cache ? "--no-cache" : "--no-cache-filter";
       return absl::OkStatus();
     }
-    if (CopiesFromContext(plan_.graph, node)) {
-      ASSIGN_OR_RETURN(auto prefix,
-                       store_->FindStep(PrefixKey(node, results_)));
-      bool read = plan_.options.read_everything;
-      if (!prefix.has_value() && !read) {
-        step.reason = latest.has_value()
-                          ? CompareInputs(latest->inputs,
-                                          StepInputs(node, results_, {}))
-                          : "never built here";
-        return absl::OkStatus();
+    bool from_stage = !reads.empty() && !reads[0].from_context;
+    if (!from_stage) {
+      if (std::holds_alternative<ir::Copy>(node.op) && !reads.empty()) {
+        ASSIGN_OR_RETURN(auto prefix,
+                         store_->FindStep(PrefixKey(node, results_)));
+        if (!prefix.has_value() && !plan_.options.read_everything) {
+          step.reason = WhyMissed(node, latest, {});
+          return absl::OkStatus();
+        }
       }
-      ASSIGN_OR_RETURN(const SourceTree* tree, Context(node));
-      RETURN_IF_ERROR(FillDigests(step.listing, *tree, store_, true));
+      for (size_t i = 0; i < reads.size(); ++i) {
+        ASSIGN_OR_RETURN(const SourceTree* tree,
+                         Context(node, reads[i].input));
+        RETURN_IF_ERROR(FillDigests(step.listings[i], *tree, store_, true));
+      }
     }
-    step.key = StepKey(node, results_, step.listing, plan_.options);
+    step.key = StepKey(node, results_,
+                       from_stage ? std::vector<CopyListing>() : step.listings,
+                       plan_.options);
     ASSIGN_OR_RETURN(step.record, store_->FindStep(*step.key));
     if (step.record.has_value()) {
       step.state = StepState::kCached;
       return absl::OkStatus();
     }
-    step.reason =
-        latest.has_value()
-            ? CompareInputs(latest->inputs,
-                            StepInputs(node, results_, step.listing))
-            : "never built here";
+    step.reason = WhyMissed(node, latest,
+                            from_stage ? std::vector<CopyListing>()
+                                       : step.listings);
     return absl::OkStatus();
+  }
+
+  std::string WhyMissed(const ir::Node& node,
+                        const std::optional<StepRecord>& latest,
+                        const std::vector<CopyListing>& listings) const {
+    return latest.has_value()
+               ? CompareInputs(latest->inputs,
+                               StepInputs(node, results_, listings))
+               : "never built here";
   }
 
   Plan plan_;
@@ -259,10 +302,36 @@ bool IsStep(const ir::Op& op) {
          std::holds_alternative<ir::MakeDir>(op);
 }
 
-bool CopiesFromContext(const ir::BuildGraph& graph, const ir::Node& node) {
-  return std::holds_alternative<ir::Copy>(node.op) && node.inputs.size() > 1 &&
-         std::holds_alternative<ir::LocalFiles>(
-             graph.nodes[node.inputs.back()].op);
+std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
+                                    const ir::Node& node) {
+  auto is_context = [&](uint32_t input) {
+    return std::holds_alternative<ir::LocalFiles>(
+        graph.nodes[node.inputs[input]].op);
+  };
+  std::vector<SourceRead> reads;
+  if (const auto* copy = std::get_if<ir::Copy>(&node.op)) {
+    if (node.inputs.size() > 1) {
+      reads.push_back({*copy, 1, is_context(1), nullptr});
+    }
+  } else if (const auto* run = std::get_if<ir::Run>(&node.op)) {
+    for (const ir::Mount& mount : run->mounts) {
+      if (mount.type == ir::Mount::Type::kBind && mount.input.has_value() &&
+          is_context(*mount.input)) {
+        SourceRead read;
+        read.copy.sources = {mount.source};
+        read.copy.destination = "/";
+        read.input = *mount.input;
+        read.from_context = true;
+        read.mount = &mount;
+        reads.push_back(std::move(read));
+      }
+    }
+  }
+  return reads;
+}
+
+bool MayUseCache(const PlanOptions& options, const ir::Node& node) {
+  return !options.no_cache && !options.no_cache_stages.contains(node.stage);
 }
 
 absl::StatusOr<NodeResult> BaseResult(const ir::Op& op, Store* store) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ struct PlanOptions {
   std::map<std::string, LocalContext> contexts;  // By LocalFiles::name.
   std::string definition;  // Name of the build file: part of step identities.
   bool no_cache = false;
+  std::set<std::string> no_cache_stages;  // Lower case; --no-cache-filter
+  // Ids of secrets and ssh agents that steps can ask for.
+  std::set<std::string> secrets;
+  std::set<std::string> agents;
   // Seconds since the epoch that every new time stamp gets.
   std::optional<int64_t> source_date_epoch;
   // True: every file that a key needs is read now, so that each step is known
@@ -45,7 +50,9 @@ struct Step {
   std::optional<Digest> key;         // None: known when its inputs were made.
   std::optional<StepRecord> record;  // Of the cached step.
   std::optional<double> expected_seconds;  // From earlier builds.
-  CopyListing listing;  // COPY from a context: what its sources name.
+  // By SourceReads: what is read from folders of the user. Empty while it is
+  // not known: files of a stage that runs.
+  std::vector<CopyListing> listings;
 };
 
 struct Plan {
@@ -62,6 +69,21 @@ struct NodeResult {
 
 // True for the operations that are steps: Run, Copy, MakeDir.
 bool IsStep(const ir::Op& op);
+
+// Files that a step reads by content, not as a whole tree: the sources of a
+// COPY, or what a bind mount from a folder of the user shows, as a COPY onto
+// an empty tree.
+struct SourceRead {
+  ir::Copy copy;
+  uint32_t input = 0;                 // Position in Node::inputs.
+  bool from_context = false;          // A folder of the user.
+  const ir::Mount* mount = nullptr;   // Of the RUN, into the graph.
+};
+std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
+                                    const ir::Node& node);
+
+// False where the user wants the step run anew.
+bool MayUseCache(const PlanOptions& options, const ir::Node& node);
 
 // Reports what cannot be done (a missing source file, a base without layers)
 // at the place where the user asked for it. The plan is meaningful only if no
@@ -82,18 +104,18 @@ absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
                                        Store& store);
 
 // The key of a step whose inputs are all made: operation, chains of the inputs,
-// digest of the listing, epoch. Never a time stamp or a path on the host.
+// digests of the listings, epoch. Never a time stamp or a path on the host.
+// The listing of a COPY from another stage stands for that stage: the same
+// files from elsewhere are a hit. Without it the key names the stage's chain.
 Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
-               const CopyListing& listing, const PlanOptions& options);
+               const std::vector<CopyListing>& listings,
+               const PlanOptions& options);
 // One line an input of that key, for StepRecord::inputs.
 std::string StepInputs(const ir::Node& node,
                        const std::vector<NodeResult>& results,
-                       const CopyListing& listing);
+                       const std::vector<CopyListing>& listings);
 // Known as soon as this COPY ran once on this parent, whatever the files.
 Digest PrefixKey(const ir::Node& node, const std::vector<NodeResult>& results);
-
-// True when the listing comes from a folder of the user.
-bool CopiesFromContext(const ir::BuildGraph& graph, const ir::Node& node);
 
 // Fills in the digests of all files of the listing: from the store's memory of
 // unchanged files, else by reading. Without `read` unknown ones stay empty.

@@ -21,22 +21,25 @@ const NodeResult& Result(const std::vector<NodeResult>& results,
   return results[id.index];
 }
 
-bool HasListing(const ir::Node& node, const CopyListing& listing) {
-  return std::holds_alternative<ir::Copy>(node.op) && !listing.items.empty();
+bool IsCopy(const ir::Node& node) {
+  return std::holds_alternative<ir::Copy>(node.op);
 }
 
 }  // namespace
 
 Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
-               const CopyListing& listing, const PlanOptions& options) {
+               const std::vector<CopyListing>& listings,
+               const PlanOptions& options) {
   Hasher hasher;
-  hasher.UpdateField("lamina step 1");
+  hasher.UpdateField("lamina step 2");
   hasher.UpdateField(ir::PrintOp(KeyedPart(node.op)));
-  for (ir::NodeId input : node.inputs) {
-    hasher.UpdateField(Result(results, input).chain.hex());
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    bool listed = i > 0 && IsCopy(node) && !listings.empty();
+    hasher.UpdateField(
+        listed ? "listed" : Result(results, node.inputs[i]).chain.hex());
   }
-  if (HasListing(node, listing)) {
-    bool owners = std::get<ir::Copy>(node.op).preserve_owner;
+  for (const CopyListing& listing : listings) {
+    bool owners = IsCopy(node) && std::get<ir::Copy>(node.op).preserve_owner;
     hasher.UpdateField(ListingDigest(listing, owners).hex());
   }
   if (std::holds_alternative<ir::MakeDir>(node.op) &&
@@ -49,24 +52,22 @@ Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
 Digest PrefixKey(const ir::Node& node,
                  const std::vector<NodeResult>& results) {
   Hasher hasher;
-  hasher.UpdateField("lamina prefix 1");
+  hasher.UpdateField("lamina prefix 2");
   hasher.UpdateField(ir::PrintOp(KeyedPart(node.op)));
-  for (ir::NodeId input : node.inputs) {
-    hasher.UpdateField(Result(results, input).chain.hex());
-  }
+  hasher.UpdateField(Result(results, node.inputs[0]).chain.hex());
   return hasher.Finish();
 }
 
 std::string StepInputs(const ir::Node& node,
                        const std::vector<NodeResult>& results,
-                       const CopyListing& listing) {
+                       const std::vector<CopyListing>& listings) {
   std::string out = absl::StrCat(
       "op ", Sha256(ir::PrintOp(KeyedPart(node.op))).hex(), "\n");
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     absl::StrAppend(&out, "input", i, " ",
                     Result(results, node.inputs[i]).chain.hex(), "\n");
   }
-  if (HasListing(node, listing)) {
+  for (const CopyListing& listing : listings) {
     absl::StrAppend(&out, "files\n", ListingSummary(listing));
   }
   return out;

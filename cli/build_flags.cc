@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -252,6 +253,88 @@ absl::Status ReadFrontendOptions(const Invocation& invocation,
   return absl::OkStatus();
 }
 
+// docker's form: id=ID[,src=FILE|,env=NAME][,type=file|env]; without a source
+// the variable ID if it is set, else the file ID.
+absl::Status ReadSecret(const std::string& text, BuildInput& input) {
+  ASSIGN_OR_RETURN(auto fields, ParseFields(text));
+  std::string id;
+  std::string type;
+  backend::SecretSource source;
+  for (const auto& [key, value] : fields) {
+    if (key == "id") {
+      id = value;
+    } else if (key == "type" && (value == "file" || value == "env")) {
+      type = value;
+    } else if (key == "src" || key == "source") {
+      source.file = value;
+    } else if (key == "env") {
+      source.variable = value;
+    } else {
+      return UsageError(absl::StrCat(
+          "--secret does not know `", key, "=", value,
+          "`; its fields are id, src, env and type=file|env"));
+    }
+  }
+  if (id.empty()) {
+    return UsageError(absl::StrCat("--secret ", text, " has no id=ID"));
+  }
+  if (type == "env" && source.variable.empty()) {
+    source.variable = std::exchange(source.file, "");
+  }
+  if (source.file.empty() && source.variable.empty()) {
+    bool variable = type == "env" ||
+                    (type.empty() && getenv(id.c_str()) != nullptr);
+    (variable ? source.variable : source.file) = id;
+  }
+  if (source.variable.empty() ? !FileExists(source.file)
+                              : getenv(source.variable.c_str()) == nullptr) {
+    return UserError(absl::StrCat("--secret ", id, ": there is no ",
+                                  source.variable.empty() ? "file " : "variable ",
+                                  source.file, source.variable));
+  }
+  input.plan.secrets.insert(id);
+  input.resources.secrets[id] = std::move(source);
+  return absl::OkStatus();
+}
+
+absl::Status ReadAgent(const std::string& text, BuildInput& input) {
+  std::pair<std::string, std::string> pair =
+      absl::StrSplit(text, absl::MaxSplits('=', 1));
+  if (pair.second.empty()) {
+    const char* socket = getenv("SSH_AUTH_SOCK");
+    if (socket == nullptr) {
+      return UserError(absl::StrCat(
+          "--ssh ", text, ": SSH_AUTH_SOCK is not set; start an agent, or "
+          "name its socket: --ssh ", text, "=SOCKET"));
+    }
+    pair.second = socket;
+  }
+  struct stat info;
+  if (stat(pair.second.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
+    return UserError(absl::StrCat(
+        "--ssh ", text, ": `", pair.second, "` is no socket of an agent; add "
+        "keys to an agent with ssh-add and name its socket"));
+  }
+  input.plan.agents.insert(pair.first);
+  input.resources.agents[pair.first] = pair.second;
+  return absl::OkStatus();
+}
+
+absl::Status ReadResources(const Invocation& invocation, BuildInput& input) {
+  for (const std::string& text : invocation.GetAll("secret")) {
+    RETURN_IF_ERROR(ReadSecret(text, input));
+  }
+  for (const std::string& text : invocation.GetAll("ssh")) {
+    RETURN_IF_ERROR(ReadAgent(text, input));
+  }
+  for (const std::string& text : invocation.GetAll("no-cache-filter")) {
+    for (absl::string_view stage : absl::StrSplit(text, ',')) {
+      input.plan.no_cache_stages.insert(absl::AsciiStrToLower(stage));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadTime(const Invocation& invocation,
                       const frontend::BuildOptions& frontend,
                       backend::PlanOptions& plan) {
@@ -362,6 +445,7 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
                    ReadBuildFile(invocation.Get("file"), folder, &build_file));
   RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
   RETURN_IF_ERROR(ReadContext(invocation, build_file, input));
+  RETURN_IF_ERROR(ReadResources(invocation, input));
   RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
   RETURN_IF_ERROR(ReadOutputs(invocation, input));
   input.plan.definition = input.source.name();

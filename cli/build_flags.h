@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "backend/formats/formats.h"
 #include "backend/plan.h"
+#include "backend/run_mounts.h"
 #include "base/diagnostic.h"
 #include "base/source.h"
 #include "cli/command.h"
@@ -30,6 +31,7 @@ struct BuildInput {
   std::vector<ir::ImageReference> tags;
   std::vector<OutputSpec> outputs;
   backend::LayerWriterOptions layers;
+  backend::RunResources resources;
   RenderOptions render;
 };
 

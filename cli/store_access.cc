@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <climits>
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
@@ -16,14 +17,22 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// The sandbox changes its working folder.
+std::string Absolute(const std::string& path) {
+  char folder[PATH_MAX];
+  return path[0] == '/' || getcwd(folder, sizeof folder) == nullptr
+             ? path
+             : JoinPath(folder, path);
+}
+
 }  // namespace
 
 std::string StoreRoot(absl::string_view flag) {
   if (!flag.empty()) {
-    return std::string(flag);
+    return Absolute(std::string(flag));
   }
   if (const std::string root = Variable("LAMINA_ROOT"); !root.empty()) {
-    return root;
+    return Absolute(root);
   }
   if (geteuid() == 0) {
     return "/var/lib/lamina";

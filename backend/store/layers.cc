@@ -77,6 +77,8 @@ absl::StatusOr<std::optional<Layer>> Store::Impl::FindLayerRow(LayerId id) {
   return found ? std::optional(LayerFromRow(query)) : std::nullopt;
 }
 
+std::string Store::CachesFolder() const { return JoinPath(root_, "caches"); }
+
 std::string Store::LayersFolder() const { return JoinPath(root_, "layers"); }
 
 std::string Store::LayerFolder(LayerId id) const {

@@ -7,6 +7,8 @@
 //   ROOT/layers/ID/diff    the step diff of a layer, text
 //   ROOT/layers/ID/fs      the layer as an overlay folder, when it is unpacked
 //   ROOT/containers/ID/    upper and work folder of a container
+//   ROOT/caches/HEX/N      folders of cache mounts, and N.lock; only Prune
+//                          removes them
 //   ROOT/tmp/INSTANCE/     work in progress; a lock file beside it is held by
 //                          the owner and dies with it
 //
@@ -124,6 +126,7 @@ class Store {
   absl::StatusOr<LayerId> ReserveLayer();
   std::string LayerFolder(LayerId id) const;  // ROOT/layers/ID
   std::string LayersFolder() const;           // ROOT/layers
+  std::string CachesFolder() const;           // ROOT/caches, of RUN mounts
   // Publishes a reserved layer. When `chain` is known already the reserved
   // folder is dropped and the known layer returned.
   absl::StatusOr<Layer> AddLayer(LayerId reserved, const Digest& chain,

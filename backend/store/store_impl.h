@@ -77,6 +77,7 @@ struct Store::Impl {
   UniqueFd in_use;
   bool uses_layers = true;  // `in_use` is held.
   bool sweep_pending = false;
+  bool drop_caches = false;  // The next sweep removes cache mounts, too.
   int64_t opened_ns = 0;  // CLOCK_REALTIME.
   // Ids of this instance that no folder has yet.
   IdRange free_ids = {1, 0};

@@ -139,6 +139,7 @@ absl::StatusOr<DiskUsage::Row> CacheUsage(const Store& store,
                           absl::StrCat("(SELECT id FROM layers EXCEPT SELECT * "
                                        "FROM ",
                                        kPinned, ")")));
+  row.size += DiskSize(store.CachesFolder());
   row.reclaimable = row.size;
   return row;
 }
@@ -176,7 +177,9 @@ absl::StatusOr<uint64_t> Store::Prune(bool all) {
     }
     RETURN_IF_ERROR(transaction.Commit());
   }
+  impl_->drop_caches = all;
   ASSIGN_OR_RETURN(uint64_t swept, Sweep());
+  impl_->drop_caches = false;
   return freed + swept;
 }
 
@@ -211,7 +214,12 @@ absl::StatusOr<uint64_t> Store::SweepAlone() {
                      "(SELECT diff_id FROM layers WHERE diff_id IS NOT NULL)"));
     RETURN_IF_ERROR(transaction.Commit());
   }
-  return RemoveUnnamed();
+  ASSIGN_OR_RETURN(uint64_t freed, RemoveUnnamed());
+  if (impl_->drop_caches) {
+    ASSIGN_OR_RETURN(uint64_t caches, RemoveOthers(CachesFolder(), {}));
+    freed += caches;
+  }
+  return freed;
 }
 
 absl::StatusOr<uint64_t> Store::RemoveUnnamed() {

@@ -69,6 +69,15 @@ absl::StatusOr<backend::ExecuteOptions> ReadExecuteOptions(
     options.extra_hosts.emplace_back(parts[0], parts[1]);
   }
   options.cancel = &g_cancel;
+  options.resources = input.resources;
+  options.jobs = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  if (invocation.Has("jobs")) {
+    ASSIGN_OR_RETURN(int64_t jobs, invocation.GetInt("jobs"));
+    if (jobs < 1 || jobs > 1024) {
+      return UsageError("--jobs is a number from 1 to 1024");
+    }
+    options.jobs = static_cast<int>(jobs);
+  }
   return options;
 }
 

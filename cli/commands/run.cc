@@ -195,6 +195,8 @@ absl::StatusOr<int> RunInContainer(backend::Container container,
   signal(SIGINT, OnSignal);
   signal(SIGTERM, OnSignal);
   signal(SIGHUP, OnSignal);
+  // The container's record keeps its layers; others may clean up meanwhile.
+  store.EndUse();
   std::unique_ptr<runtime::Sandbox> sandbox = runtime::MakeKernelSandbox();
   absl::StatusOr<runtime::SandboxResult> result =
       sandbox->Run(spec, [](int, absl::string_view) {});

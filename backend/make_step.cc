@@ -1,0 +1,420 @@
+#include "backend/make_step.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "backend/formats/formats.h"
+#include "backend/run_mounts.h"
+#include "backend/unpack.h"
+#include "base/status.h"
+
+namespace lamina::backend {
+namespace {
+
+// The end of a step's output.
+class LastLines {
+ public:
+  void Add(absl::string_view bytes) {
+    absl::StrAppend(&text_, bytes);
+    if (text_.size() > 2 * kMaxBytes) {
+      text_.erase(0, text_.size() - kMaxBytes);
+    }
+  }
+  // At most kLastLines lines, without the final line end.
+  std::string Text() const {
+    absl::string_view text = absl::StripTrailingAsciiWhitespace(text_);
+    size_t begin = text.size();
+    for (size_t lines = 0; lines < kLastLines && begin > 0; ++lines) {
+      size_t end = text.rfind('\n', begin - 1);
+      begin = end == absl::string_view::npos ? 0 : end;
+    }
+    return std::string(absl::StripLeadingAsciiWhitespace(text.substr(begin)));
+  }
+
+ private:
+  static constexpr size_t kLastLines = 50;
+  static constexpr size_t kMaxBytes = 64 * 1024;
+  std::string text_;
+};
+
+Digest LayerChain(const Digest& key) {
+  return Sha256(absl::StrCat("lamina layer ", key.hex()));
+}
+
+absl::StatusOr<UniqueFd> OpenOrigin(const ir::Copy& copy,
+                                    const SourceTree* source,
+                                    const ContentOrigin& origin,
+                                    const TempDir& scratch) {
+  switch (origin.kind) {
+    case ContentOrigin::Kind::kSource:
+      return source->open(origin.path);
+    case ContentOrigin::Kind::kScratch:
+      return OpenFile(origin.path, O_RDONLY);
+    case ContentOrigin::Kind::kInline:
+      break;
+  }
+  std::string path =
+      JoinPath(scratch.path(), absl::StrCat("inline.", origin.index));
+  if (!FileExists(path)) {
+    RETURN_IF_ERROR(ReplaceFile(path, copy.files[origin.index].data, 0600,
+                                /*durable=*/false));
+  }
+  return OpenFile(path, O_RDONLY);
+}
+
+// Digests came out of the pass over the bytes; the listing needs them, too.
+void TakeDigests(const PlacedCopy& placed, CopyListing& listing) {
+  std::map<std::string, Digest> by_path;
+  for (const ir::Entry& entry : placed.diff.entries) {
+    by_path[entry.path] = entry.digest;
+  }
+  for (const auto& [path, origin] : placed.origins) {
+    auto digest = by_path.find(path);
+    if (origin.kind == ContentOrigin::Kind::kSource &&
+        digest != by_path.end()) {
+      listing.items[origin.index].item.entry.digest = digest->second;
+    }
+  }
+}
+
+absl::Status RememberDigests(const CopyListing& listing, Store& store) {
+  std::vector<std::pair<FileStamp, Digest>> digests;
+  for (const PickedItem& picked : listing.items) {
+    if (picked.item.entry.type == ir::EntryType::kFile &&
+        picked.item.stamp != FileStamp()) {
+      digests.emplace_back(picked.item.stamp, picked.item.entry.digest);
+    }
+  }
+  return store.AddFileDigests(digests);
+}
+
+}  // namespace
+
+// A source with all that must outlive it.
+struct StepMaker::OpenedSource {
+  SourceTree files;
+  std::vector<std::string> folders;
+};
+
+int64_t StepMaker::Now() const {
+  return plan_.options.source_date_epoch.value_or(options_.now);
+}
+
+int64_t StepMaker::NewestTime() const {
+  return plan_.options.source_date_epoch.value_or(ir::kNoTimeLimit);
+}
+
+absl::Status StepMaker::Open(const ir::Node& node, uint32_t input,
+                             OpenedSource& opened) {
+  ir::NodeId id = node.inputs[input];
+  const ir::Op& op = plan_.graph.nodes[id].op;
+  if (const auto* local = std::get_if<ir::LocalFiles>(&op)) {
+    const LocalContext& context = plan_.options.contexts.at(local->name);
+    ASSIGN_OR_RETURN(opened.files,
+                     OpenContextFolder(context.path, context.ignore));
+    return absl::OkStatus();
+  }
+  const NodeResult& from = results_[id.index];
+  // One tree for each pair of stages: the reader's thread alone uses it.
+  ASSIGN_OR_RETURN(const ir::Tree* tree,
+                   stacks_.Fold(absl::StrCat(node.stage, " reads ",
+                                             plan_.graph.nodes[id].stage),
+                                from.layers));
+  ASSIGN_OR_RETURN(opened.folders, stacks_.Folders(from.layers));
+  opened.files = OpenLayerTree(*tree, opened.folders);
+  return absl::OkStatus();
+}
+
+absl::Status StepMaker::List(ir::NodeId id, bool read,
+                             std::vector<CopyListing>& listings) {
+  const ir::Node& node = plan_.graph.nodes[id];
+  std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
+  listings.resize(reads.size());
+  for (size_t i = 0; i < reads.size(); ++i) {
+    OpenedSource source;
+    RETURN_IF_ERROR(Open(node, reads[i].input, source));
+    if (listings[i].items.empty()) {
+      ASSIGN_OR_RETURN(listings[i], ListSources(reads[i].copy, &source.files));
+    }
+    if (read) {
+      RETURN_IF_ERROR(FillDigests(listings[i], source.files, &store_, true));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<MadeLayer> StepMaker::Make(ir::NodeId id,
+                                          std::vector<CopyListing>& listings,
+                                          const OutputBytes& on_output) {
+  const ir::Op& op = plan_.graph.nodes[id].op;
+  if (const auto* run = std::get_if<ir::Run>(&op)) {
+    return MakeRun(id, *run, listings, on_output);
+  }
+  if (const auto* copy = std::get_if<ir::Copy>(&op)) {
+    return MakeCopy(id, *copy, listings);
+  }
+  return MakeFolder(id, std::get<ir::MakeDir>(op));
+}
+
+// --- RUN -------------------------------------------------------------------
+
+absl::StatusOr<MadeLayer> StepMaker::MakeRun(ir::NodeId id, const ir::Run& run,
+                                             std::vector<CopyListing>& listings,
+                                             const OutputBytes& on_output) {
+  const ir::Node& node = plan_.graph.nodes[id];
+  const NodeResult& parent = results_[node.inputs[0].index];
+  ASSIGN_OR_RETURN(const ir::Tree* below,
+                   stacks_.Fold(node.stage, parent.layers));
+  ASSIGN_OR_RETURN(std::vector<std::string> folders,
+                   stacks_.Folders(parent.layers));
+  ASSIGN_OR_RETURN(runtime::SandboxSpec spec, Spec(run, folders));
+  StepMounts mounts(store_, options_.resources);
+  std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
+  for (const ir::Mount& mount : run.mounts) {
+    std::optional<runtime::SandboxMount> source;
+    for (size_t i = 0; i < reads.size(); ++i) {
+      if (reads[i].mount == &mount) {
+        ASSIGN_OR_RETURN(source, MountContext(node, reads[i], listings[i]));
+      }
+    }
+    if (mount.input.has_value() && !source.has_value()) {
+      ASSIGN_OR_RETURN(source, MountTree(node, mount));
+    }
+    RETURN_IF_ERROR(mounts.Add(mount, std::move(source)));
+  }
+  RETURN_IF_ERROR(mounts.MoveInto(spec));
+
+  ASSIGN_OR_RETURN(LayerId reserved, store_.ReserveLayer());
+  std::string folder = store_.LayerFolder(reserved);
+  spec.upper = JoinPath(folder, "fs");
+  spec.work = JoinPath(folder, "work");
+  RETURN_IF_ERROR(MakeDirs(spec.upper));
+  RETURN_IF_ERROR(MakeDirs(spec.work));
+  LastLines last_lines;
+  auto show = [&](absl::string_view bytes) {
+    last_lines.Add(bytes);
+    on_output(bytes);
+  };
+  Redactor redactor(mounts.secrets());
+  ASSIGN_OR_RETURN(runtime::SandboxResult outcome,
+                   sandbox_.Run(spec, [&](int, absl::string_view bytes) {
+                     show(redactor.Pass(bytes));
+                   }));
+  show(redactor.Rest());
+  RETURN_IF_ERROR(RemoveTree(spec.work));
+  MadeLayer made;
+  if (outcome.exit_code != 0) {
+    made.failure = outcome;
+    made.last_output = last_lines.Text();
+    RETURN_IF_ERROR(RemoveTree(folder));
+    return made;
+  }
+  ASSIGN_OR_RETURN(ir::StepDiff diff,
+                   ScanUpper(spec.upper, *below, folders, NewestTime()));
+  if (diff.entries.empty()) {
+    RETURN_IF_ERROR(RemoveTree(folder));
+    return made;
+  }
+  Digest key = StepKey(node, results_, listings, plan_.options);
+  ASSIGN_OR_RETURN(Layer layer, store_.AddLayer(reserved, LayerChain(key), diff,
+                                                /*unpacked=*/true));
+  made.layer = layer.id;
+  return made;
+}
+
+absl::StatusOr<runtime::SandboxSpec> StepMaker::Spec(
+    const ir::Run& run, const std::vector<std::string>& folders) const {
+  runtime::SandboxSpec spec;
+  spec.lower_base = store_.LayersFolder();
+  std::string prefix = absl::StrCat(spec.lower_base, "/");
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    CHECK(absl::StartsWith(*folder, prefix));
+    spec.lowers.push_back(folder->substr(prefix.size()));
+  }
+  spec.args = run.args;
+  spec.env = run.env;
+  spec.env.insert(spec.env.end(), run.hidden_env.begin(), run.hidden_env.end());
+  spec.user = run.user;
+  spec.working_dir = run.working_dir;
+  spec.hostname = options_.hostname;
+  spec.extra_hosts = options_.extra_hosts;
+  spec.network = run.network == ir::NetworkMode::kNone
+                     ? runtime::Network::kNone
+                     : runtime::Network::kHost;
+  spec.insecure = run.insecure;
+  for (const ir::ScriptFile& script : run.scripts) {
+    spec.scripts.emplace_back(script.name, script.data);
+  }
+  spec.cancel = options_.cancel;
+  return spec;
+}
+
+absl::StatusOr<runtime::SandboxMount> StepMaker::MountContext(
+    const ir::Node& node, const SourceRead& read, CopyListing& listing) {
+  OpenedSource source;
+  RETURN_IF_ERROR(Open(node, read.input, source));
+  // The step's key needed all digests, so the layer's name is known.
+  Digest key = Sha256(absl::StrCat("lamina context mount ",
+                                   ListingDigest(listing, false).hex()));
+  std::optional<LayerId> layer;
+  ASSIGN_OR_RETURN(std::optional<Layer> known,
+                   store_.FindLayer(LayerChain(key)));
+  if (known.has_value()) {
+    layer = known->id;
+  } else {
+    ASSIGN_OR_RETURN(layer, WriteCopy(read.copy, NodeResult(),
+                                      absl::StrCat(node.stage, " mounts"),
+                                      &source.files, &listing,
+                                      [&] { return key; }));
+  }
+  runtime::SandboxMount mount;
+  bool file = listing.items.size() == 1 && !listing.items[0].from_folder &&
+              listing.items[0].item.entry.type != ir::EntryType::kDirectory;
+  if (layer.has_value()) {
+    ASSIGN_OR_RETURN(std::vector<std::string> folders,
+                     stacks_.Folders({*layer}));
+    mount.source = file ? JoinPath(folders[0], listing.items[0].name)
+                        : folders[0];
+  } else {
+    mount.source = JoinPath(store_.scratch(), "empty");
+    RETURN_IF_ERROR(MakeDirs(mount.source));
+  }
+  return mount;
+}
+
+absl::StatusOr<runtime::SandboxMount> StepMaker::MountTree(
+    const ir::Node& node, const ir::Mount& mount) {
+  const NodeResult& from = results_[node.inputs[*mount.input].index];
+  ASSIGN_OR_RETURN(
+      const ir::Tree* tree,
+      stacks_.Fold(absl::StrCat(node.stage, " mounts from"), from.layers));
+  ASSIGN_OR_RETURN(std::string path,
+                   tree->Resolve(CleanPath(mount.source).substr(1), true));
+  const ir::Tree::Item* item = tree->Find(path);
+  if (item == nullptr && !path.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("the mount source `", mount.source, "` is not there"));
+  }
+  runtime::SandboxMount shown;
+  shown.type = runtime::SandboxMount::Type::kOverlay;
+  shown.source = absl::StrCat("/", path);
+  shown.is_folder =
+      item == nullptr || item->entry.type == ir::EntryType::kDirectory;
+  ASSIGN_OR_RETURN(std::vector<std::string> folders,
+                   stacks_.Folders(from.layers));
+  shown.lowers.assign(folders.rbegin(), folders.rend());
+  if (shown.lowers.empty()) {  // scratch
+    std::string empty = JoinPath(store_.scratch(), "empty");
+    RETURN_IF_ERROR(MakeDirs(empty));
+    shown.lowers = {empty};
+  }
+  return shown;
+}
+
+// --- COPY and WORKDIR ------------------------------------------------------
+
+absl::StatusOr<MadeLayer> StepMaker::MakeCopy(
+    ir::NodeId id, const ir::Copy& copy, std::vector<CopyListing>& listings) {
+  const ir::Node& node = plan_.graph.nodes[id];
+  OpenedSource source;
+  if (node.inputs.size() > 1) {
+    RETURN_IF_ERROR(Open(node, 1, source));
+  }
+  CopyListing none;
+  MadeLayer made;
+  ASSIGN_OR_RETURN(
+      made.layer,
+      WriteCopy(copy, results_[node.inputs[0].index], node.stage,
+                &source.files, listings.empty() ? &none : &listings[0], [&] {
+                  return StepKey(node, results_, listings, plan_.options);
+                }));
+  return made;
+}
+
+absl::StatusOr<MadeLayer> StepMaker::MakeFolder(ir::NodeId id,
+                                                const ir::MakeDir& make) {
+  const ir::Node& node = plan_.graph.nodes[id];
+  const NodeResult& parent = results_[node.inputs[0].index];
+  ASSIGN_OR_RETURN(const ir::Tree* below,
+                   stacks_.Fold(node.stage, parent.layers));
+  ASSIGN_OR_RETURN(ir::StepDiff diff,
+                   PlaceFolder(make, *below,
+                               stacks_.TextReader(parent.layers, *below),
+                               Now()));
+  MadeLayer made;
+  if (diff.entries.empty()) {
+    return made;
+  }
+  OpenContent none = [](const ir::Entry& entry) -> absl::StatusOr<UniqueFd> {
+    return absl::InternalError(absl::StrCat("no bytes for ", entry.path));
+  };
+  std::string file =
+      JoinPath(store_.scratch(), absl::StrCat("layer.", ++files_));
+  ASSIGN_OR_RETURN(LayerBlob blob,
+                   WriteLayer(diff, none, options_.layers, file));
+  ASSIGN_OR_RETURN(
+      made.layer,
+      Publish(std::move(diff), blob, file,
+              StepKey(node, results_, {}, plan_.options)));
+  return made;
+}
+
+absl::StatusOr<std::optional<LayerId>> StepMaker::WriteCopy(
+    const ir::Copy& copy, const NodeResult& parent, const std::string& user,
+    const SourceTree* source, CopyListing* listing,
+    const std::function<Digest()>& key) {
+  ASSIGN_OR_RETURN(const ir::Tree* below, stacks_.Fold(user, parent.layers));
+  ASSIGN_OR_RETURN(TempDir scratch, TempDir::Create(store_.scratch()));
+  PlaceOptions place;
+  place.now = Now();
+  place.scratch = scratch.path();
+  ASSIGN_OR_RETURN(PlacedCopy placed,
+                   PlaceCopy(copy, *listing, source, *below,
+                             stacks_.TextReader(parent.layers, *below), place));
+  ir::LimitTimes(placed.diff, NewestTime());
+  LayerBlob blob;
+  std::string file = JoinPath(scratch.path(), "layer.tar");
+  if (!placed.diff.entries.empty()) {
+    OpenContent open = [&](const ir::Entry& entry) {
+      return OpenOrigin(copy, source, placed.origins.at(entry.path), scratch);
+    };
+    ASSIGN_OR_RETURN(blob,
+                     WriteLayer(placed.diff, open, options_.layers, file));
+  }
+  TakeDigests(placed, *listing);
+  RETURN_IF_ERROR(FillDigests(*listing, *source, &store_, true));
+  RETURN_IF_ERROR(RememberDigests(*listing, store_));
+  if (placed.diff.entries.empty()) {
+    return std::optional<LayerId>();
+  }
+  return Publish(std::move(placed.diff), blob, file, key());
+}
+
+absl::StatusOr<std::optional<LayerId>> StepMaker::Publish(
+    ir::StepDiff diff, const LayerBlob& blob, const std::string& file,
+    const Digest& key) {
+  // The same files may have been copied from elsewhere before.
+  Digest chain = LayerChain(key);
+  ASSIGN_OR_RETURN(std::optional<Layer> known, store_.FindLayer(chain));
+  if (known.has_value()) {
+    if (known->diff_id == blob.diff_id) {
+      return std::optional<LayerId>(known->id);
+    }
+    // Made anew on demand; times may differ, so it is another layer.
+    chain = Sha256(absl::StrCat(chain.hex(), " ", blob.diff_id.hex()));
+  }
+  ASSIGN_OR_RETURN(LayerId reserved, store_.ReserveLayer());
+  RETURN_IF_ERROR(store_.PublishBlob(file, blob.digest));
+  ASSIGN_OR_RETURN(Layer layer, store_.AddLayer(reserved, chain, diff,
+                                                /*unpacked=*/false));
+  RETURN_IF_ERROR(store_.SetBlob(layer.id, blob, nullptr));
+  return std::optional<LayerId>(layer.id);
+}
+
+}  // namespace lamina::backend

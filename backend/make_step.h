@@ -1,0 +1,88 @@
+// Carries out one step: a command in the sandbox, or a copy without one.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "backend/executor.h"
+#include "backend/layer_stacks.h"
+#include "backend/plan.h"
+
+namespace lamina::backend {
+
+struct MadeLayer {
+  std::optional<LayerId> layer;  // None: the step changed nothing.
+  // Set when the command failed; there is no layer then.
+  std::optional<runtime::SandboxResult> failure;
+  std::string last_output;  // Of a failed command, at most 50 lines.
+};
+
+using OutputBytes = std::function<void(absl::string_view bytes)>;
+
+// Makes steps; thread-safe for steps of different stages. `results` holds what
+// the inputs of a step left.
+class StepMaker {
+ public:
+  StepMaker(const Plan& plan, Store& store, runtime::Sandbox& sandbox,
+            const ExecuteOptions& options,
+            const std::vector<NodeResult>& results)
+      : plan_(plan), store_(store), sandbox_(sandbox), options_(options),
+        results_(results), stacks_(store) {}
+
+  // Lists what the step reads, if the plan could not: files of another stage.
+  // Digests are filled in only if `read`; making the step fills in the others.
+  absl::Status List(ir::NodeId id, bool read,
+                    std::vector<CopyListing>& listings);
+  // Completes the digests of `listings` from the pass over the bytes.
+  absl::StatusOr<MadeLayer> Make(ir::NodeId id,
+                                 std::vector<CopyListing>& listings,
+                                 const OutputBytes& on_output);
+  // Time of everything new, seconds since the epoch.
+  int64_t Now() const;
+
+ private:
+  struct OpenedSource;
+
+  absl::StatusOr<MadeLayer> MakeRun(ir::NodeId id, const ir::Run& run,
+                                    std::vector<CopyListing>& listings,
+                                    const OutputBytes& on_output);
+  absl::StatusOr<MadeLayer> MakeCopy(ir::NodeId id, const ir::Copy& copy,
+                                     std::vector<CopyListing>& listings);
+  absl::StatusOr<MadeLayer> MakeFolder(ir::NodeId id, const ir::MakeDir& make);
+  absl::StatusOr<runtime::SandboxSpec> Spec(
+      const ir::Run& run, const std::vector<std::string>& folders) const;
+
+  // The files that inputs[position] of a node has.
+  absl::Status Open(const ir::Node& node, uint32_t input,
+                    OpenedSource& opened);
+  // Writes what `copy` places onto the tree of `parent` as a layer with the
+  // chain of the key that `key` answers once the listing is complete.
+  absl::StatusOr<std::optional<LayerId>> WriteCopy(
+      const ir::Copy& copy, const NodeResult& parent, const std::string& user,
+      const SourceTree* source, CopyListing* listing,
+      const std::function<Digest()>& key);
+  absl::StatusOr<std::optional<LayerId>> Publish(
+      ir::StepDiff diff, const LayerBlob& blob, const std::string& file,
+      const Digest& key);
+  // The folder or file on the host that a bind mount from the build context
+  // shows: a layer of its own, kept for later builds.
+  absl::StatusOr<runtime::SandboxMount> MountContext(const ir::Node& node,
+                                                     const SourceRead& read,
+                                                     CopyListing& listing);
+  absl::StatusOr<runtime::SandboxMount> MountTree(const ir::Node& node,
+                                                  const ir::Mount& mount);
+  int64_t NewestTime() const;
+
+  const Plan& plan_;
+  Store& store_;
+  runtime::Sandbox& sandbox_;
+  const ExecuteOptions& options_;
+  const std::vector<NodeResult>& results_;
+  LayerStacks stacks_;
+  std::atomic<uint64_t> files_ = 0;  // For names in the scratch folder.
+};
+
+}  // namespace lamina::backend
