@@ -245,10 +245,13 @@ class CopyPlacer {
     if (entry.type == EntryType::kFile) {
       placed_.origins[entry.path] = {ContentOrigin::Kind::kSource,
                                      picked.item.entry.path, index};
-      if (!picked.item.same_file_as.empty()) {
-        placement_.Link(
-            absl::StrCat(picked.match, ":", picked.item.same_file_as),
-            entry.path);
+      // In a layer only the other names of a file name the first one.
+      const std::string& first = picked.item.same_file_as.empty() &&
+                                         picked.item.stamp == FileStamp()
+                                     ? picked.item.entry.path
+                                     : picked.item.same_file_as;
+      if (!first.empty()) {
+        placement_.Link(absl::StrCat(picked.match, ":", first), entry.path);
       }
     }
     return placement_.Put(std::move(entry));

@@ -4,8 +4,9 @@
 usage: run_differential.py LAMINA COMPARE_IMAGES [--only WORD] [--keep DIR]
 Prints a line a case and `N passed, N failed`. Needs root, buildah and runc.
 """
-import argparse, bz2, gzip, io, lzma, os, re, shutil, subprocess, sys, tarfile, tempfile
+import argparse, concurrent.futures, bz2, gzip, io, lzma, os, re, shutil, subprocess, sys, tarfile, tempfile
 
+KEYWORD = re.compile(r"(FROM|RUN|COPY|ADD|ENV|ARG|LABEL|WORKDIR|USER|EXPOSE|VOLUME|ENTRYPOINT|CMD|SHELL|STOPSIGNAL|HEALTHCHECK|MAINTAINER|ONBUILD)\s")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # What differs by nature, whatever the case.
@@ -129,40 +130,82 @@ def main():
     done = run(buildah + ["pull", "docker-archive:" + os.path.join(work, "base.image")])
     if done.returncode:
         sys.exit("buildah cannot read the base that lamina saved:\n" + done.stdout)
+    cases = [case for case in read_cases(os.path.join(HERE, "cases.txt")) if args.only in case["name"]]
     passed = failed = 0
-    for number, case in enumerate(read_cases(os.path.join(HERE, "cases.txt"))):
-        if args.only not in case["name"]:
-            continue
-        context = os.path.join(work, f"context{number}")
-        os.makedirs(context)
-        write_context(context, case["parts"])
-        ours, theirs = os.path.join(work, f"{number}.ours.tar"), os.path.join(work, f"{number}.theirs.tar")
-        problem = compare(args, case, context, ours, theirs, buildah, env)
-        print(("FAILED " if problem else "passed ") + case["name"])
-        if problem:
-            print("  " + problem.strip().replace("\n", "\n  "))
-        failed, passed = failed + bool(problem), passed + (not problem)
-        for path in (ours, theirs):
-            if os.path.exists(path) and not args.keep:
-                os.unlink(path)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        work_of = lambda numbered: check(args, numbered, work, buildah, env)
+        for case, problem in zip(cases, pool.map(work_of, enumerate(cases))):
+            print(("FAILED " if problem else "passed ") + case["name"], flush=True)
+            if problem:
+                print("  " + problem.strip().replace("\n", "\n  "))
+            failed, passed = failed + bool(problem), passed + (not problem)
     if not args.keep:
         shutil.rmtree(work, ignore_errors=True)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
-def compare(args, case, context, ours, theirs, buildah, env):
-    done = run([args.lamina, "build", "--progress=plain", "-o", f"type=docker,dest={ours}", "-t", "out:1", *case["flags"], context], env=env)
+def check(args, numbered, work, buildah, env):
+    """What is wrong with one case, or ''. Cases run side by side."""
+    number, case = numbered
+    context = os.path.join(work, f"context{number}")
+    os.makedirs(context)
+    write_context(context, case["parts"])
+    ours, theirs = os.path.join(work, f"{number}.ours.tar"), os.path.join(work, f"{number}.theirs.tar")
+    problem = compare(args, case, context, ours, theirs, buildah, env, f"out{number}:1")
+    for path in (ours, theirs):
+        if os.path.exists(path) and not args.keep:
+            os.unlink(path)
+    return problem or rebuild(args, case, context, work, number, env)
+
+
+def rebuild(args, case, context, work, number, env):
+    """Every prefix builds; cold, warm, one step at once or four: one digest."""
+    def build(*flags, **more):
+        return run([args.lamina, "build", "-q", *case["flags"], *flags, context], env=dict(env, **more))
+
+    lines = open(os.path.join(context, "Dockerfile"), encoding="utf-8").read().splitlines(keepends=True)
+    targets = "--target" in case["flags"]
+    for end in range(1, len(lines) if not targets else 0):
+        following, before = lines[end].strip().upper(), lines[end - 1].rstrip()
+        if not before or before.endswith(("\\", "`")) or not KEYWORD.match(following):
+            continue
+        prefix = os.path.join(work, f"{number}.prefix")
+        with open(prefix, "w", encoding="utf-8") as out:
+            out.writelines(lines[:end])
+        if "FROM" not in "".join(lines[:end]).upper():
+            continue
+        done = build("-f", prefix)
+        if done.returncode:
+            return f"lamina: the first {end} lines do not build: " + done.stdout
+    # Times are part of layers: only with an epoch two stores can agree.
+    fresh = os.path.join(work, f"{number}.store")
+    ids = []
+    for flags in (["--jobs", "1"], ["--jobs", "4"]):
+        shutil.rmtree(fresh, ignore_errors=True)
+        os.makedirs(fresh, mode=0o700)
+        run([args.lamina, "load", "-i", os.path.join(work, "base.image")], env=dict(env, LAMINA_ROOT=fresh))
+        for _ in range(2):
+            done = build(*flags, LAMINA_ROOT=fresh, SOURCE_DATE_EPOCH="1000000000")
+            if done.returncode:
+                return "lamina: " + done.stdout
+            ids.append(done.stdout)
+    shutil.rmtree(fresh, ignore_errors=True)
+    return "" if len(set(ids)) == 1 else "cold, warm, --jobs 1 and --jobs 4 differ:\n" + "".join(ids)
+
+
+def compare(args, case, context, ours, theirs, buildah, env, name):
+    done = run([args.lamina, "build", "--progress=plain", "-o", f"type=docker,dest={ours}", "-t", name, *case["flags"], context], env=env)
     if done.returncode:
         return "lamina: " + done.stdout
     done = run(buildah + ["bud", "--runtime", "runc", "--pull-never", "--identity-label=false", "--format", "docker",
-                          "-t", "localhost/out:1", *case["flags"], context])
+                          "-t", f"localhost/{name}", *case["flags"], context])
     if done.returncode:
         return "buildah: " + done.stdout
-    done = run(buildah + ["push", "-q", "localhost/out:1", f"docker-archive:{theirs}:localhost/out:1"])
+    done = run(buildah + ["push", "-q", f"localhost/{name}", f"docker-archive:{theirs}:localhost/out:1"])
     if done.returncode:
         return "buildah push: " + done.stdout
-    run(buildah + ["rmi", "-f", "localhost/out:1"])
+    run(buildah + ["rmi", "-f", f"localhost/{name}"])
     done = run([sys.executable, args.compare, ours, theirs])
     if done.returncode == 2:
         return done.stdout
