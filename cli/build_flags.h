@@ -31,6 +31,7 @@ struct BuildInput {
   std::vector<OutputSpec> outputs;
   backend::LayerWriterOptions layers;
   RenderOptions render;
+  bool offline = false;  // --offline: a plan may have unknown bases.
 };
 
 // Reads the build file and the ignore files; touches nothing else.
