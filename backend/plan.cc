@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -62,15 +63,19 @@ std::string CompareInputs(absl::string_view before, absl::string_view now) {
   return absl::StrCat(changed[0], more);
 }
 
-// The place of a word inside an instruction, or the whole instruction.
+// The keyword alone marks an instruction better than all its lines.
+SourceRange Keyword(const SourceFile& source, SourceRange range) {
+  absl::string_view text = source.Slice(range);
+  size_t end = std::min(text.find_first_of(" \t\r\n"), text.size());
+  return {range.begin, range.begin + static_cast<uint32_t>(end)};
+}
+
+// The place of a word inside an instruction, or the keyword.
 SourceRange FindWord(const SourceFile& source, SourceRange range,
                      absl::string_view word) {
-  absl::string_view text = source.Slice(range);
-  size_t at = word.empty() ? absl::string_view::npos : text.find(word);
+  size_t at = source.Slice(range).find(word);
   if (at == absl::string_view::npos) {
-    // The keyword alone marks the instruction better than all its lines.
-    size_t end = std::min(text.find_first_of(" \t\r\n"), text.size());
-    return {range.begin, range.begin + static_cast<uint32_t>(end)};
+    return Keyword(source, range);
   }
   uint32_t begin = range.begin + static_cast<uint32_t>(at);
   return {begin, begin + static_cast<uint32_t>(word.size())};
@@ -89,12 +94,14 @@ class Planner {
     size_t count = plan_.graph.nodes.size();
     results_.resize(count);
     known_.assign(count, false);
+    unknown_.assign(count, false);
     for (uint32_t index = 0; index < count; ++index) {
       ir::NodeId id{index};
       const ir::Node& node = plan_.graph.nodes[id];
       if (!IsStep(node.op)) {
         ASSIGN_OR_RETURN(results_[index], BaseResult(node.op, store_));
-        known_[index] = true;
+        unknown_[index] = UnknownBase(node.op).has_value();
+        known_[index] = !unknown_[index];
         continue;
       }
       RETURN_IF_ERROR(PlanStep(id, node));
@@ -122,16 +129,27 @@ class Planner {
     }
     std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
     step.listings.resize(reads.size());
+    bool listed = true;
     for (size_t i = 0; i < reads.size(); ++i) {
       if (reads[i].from_context &&
           !ListContext(node, reads[i], step.listings[i])) {
-        return absl::OkStatus();
+        listed = false;
       }
     }
+    if (!listed && !plan_.options.offline) {
+      return absl::OkStatus();
+    }
+    unknown_[id.index] =
+        std::any_of(node.inputs.begin(), node.inputs.end(),
+                    [this](ir::NodeId input) { return unknown_[input.index]; });
     bool inputs_known =
         std::all_of(node.inputs.begin(), node.inputs.end(),
                     [this](ir::NodeId input) { return known_[input.index]; });
-    if (!inputs_known) {
+    if (unknown_[id.index]) {
+      step.reason = "unknown base";
+    } else if (!listed) {
+      step.reason = "a source is not in the context";
+    } else if (!inputs_known) {
       step.reason = "a step before it runs";
     } else {
       RETURN_IF_ERROR(LookUp(node, reads, latest, step));
@@ -177,37 +195,65 @@ class Planner {
     }
   }
 
-  // Finds the sources of a COPY or mount; reports what is missing.
+  // Finds the sources of a COPY; reports what is missing, source by source.
   bool ListContext(const ir::Node& node, const SourceRead& read,
                    CopyListing& listing) {
     const ir::Copy& copy = read.copy;
     absl::StatusOr<const SourceTree*> tree = Context(node, read.input);
-    absl::Status status = tree.status();
-    if (status.ok()) {
-      absl::StatusOr<CopyListing> found = ListSources(copy, *tree);
-      status = found.status();
-      if (found.ok()) {
-        listing = *std::move(found);
-        WarnUnmatched(node, listing);
-        return true;
+    if (!tree.ok()) {
+      ReportSource(node, copy.sources.size(), tree.status());
+      return false;
+    }
+    absl::StatusOr<CopyListing> found = ListSources(copy, *tree);
+    if (found.ok()) {
+      listing = *std::move(found);
+      WarnUnmatched(node, copy, listing);
+      return true;
+    }
+    bool named = false;
+    for (size_t i = 0; i < copy.sources.size(); ++i) {
+      ir::Copy one = copy;
+      one.sources = {copy.sources[i]};
+      absl::StatusOr<CopyListing> alone = ListSources(one, *tree);
+      if (!alone.ok()) {
+        ReportSource(node, i, alone.status());
+        named = true;
       }
     }
-    std::string word;
-    for (const std::string& written : copy.sources) {
-      if (absl::StrContains(status.message(),
-                            absl::StrCat("\"", CleanPath("/" + written)))) {
-        word = written;
-      }
+    if (!named) {
+      ReportSource(node, copy.sources.size(), found.status());
     }
-    diagnostics_.Error("missing-source", FindWord(source_, node.source, word),
-                       std::string(status.message()));
     return false;
   }
 
-  void WarnUnmatched(const ir::Node& node, const CopyListing& listing) {
-    for (const std::string& pattern : listing.unmatched) {
+  // `source` is a position among the sources of a COPY; past them, the COPY
+  // itself is meant.
+  SourceRange SourcePlace(const ir::Node& node, size_t source) const {
+    return source < node.words.ranges.size() ? node.words.ranges[source]
+                                             : Keyword(source_, node.source);
+  }
+
+  void ReportSource(const ir::Node& node, size_t source,
+                    const absl::Status& status) {
+    SourceRange place = SourcePlace(node, source);
+    std::string message(status.message());
+    if (plan_.options.offline && absl::IsNotFound(status)) {
       diagnostics_.Warning(
-          "no-match", FindWord(source_, node.source, pattern),
+          "missing-source", place,
+          absl::StrReplaceAll(message, {{": not found", " is not in the context"}}));
+    } else {
+      diagnostics_.Error("missing-source", place, std::move(message));
+    }
+  }
+
+  void WarnUnmatched(const ir::Node& node, const ir::Copy& copy,
+                     const CopyListing& listing) {
+    for (const std::string& pattern : listing.unmatched) {
+      size_t source =
+          std::find(copy.sources.begin(), copy.sources.end(), pattern) -
+          copy.sources.begin();
+      diagnostics_.Warning(
+          "no-match", SourcePlace(node, source),
           absl::StrCat("`", pattern,
                        "` matches nothing in the build context; nothing is "
                        "copied for it"));
@@ -290,11 +336,22 @@ class Planner {
   Diagnostics& diagnostics_;
   std::vector<NodeResult> results_;
   std::vector<bool> known_;
+  std::vector<bool> unknown_;  // An unknown base is below.
   std::map<std::string, SourceTree> sources_;
   std::map<std::string, int> positions_;
 };
 
 }  // namespace
+
+std::optional<std::string> UnknownBase(const ir::Op& op) {
+  const auto* base = std::get_if<ir::BaseImage>(&op);
+  if (base == nullptr || !base->image_id.empty()) {
+    return std::nullopt;
+  }
+  return absl::StrCat("base `", base->reference.Familiar(),
+                      "` is not in the local store: its layers, environment "
+                      "and ONBUILD triggers are unknown");
+}
 
 bool IsStep(const ir::Op& op) {
   return std::holds_alternative<ir::Run>(op) ||
@@ -418,6 +475,11 @@ std::string PrintPlan(const Plan& plan) {
   int number = 0;
   int cached = 0;
   double expected = 0;
+  for (const ir::Node& node : plan.graph.nodes) {
+    if (std::optional<std::string> gap = UnknownBase(node.op)) {
+      absl::StrAppend(&out, *gap, "\n");
+    }
+  }
   std::string stage;
   for (const Step& step : plan.steps) {
     const ir::Node& node = plan.graph.nodes[step.node];

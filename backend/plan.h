@@ -38,6 +38,8 @@ struct PlanOptions {
   // to be cached or not. False: a COPY that was never made on this parent is
   // known to run without looking at its files; the executor reads them once.
   bool read_everything = false;
+  // True: what is missing in a context is a warning, and the step then runs.
+  bool offline = false;
 };
 
 enum class StepState { kCached, kRun };
@@ -66,6 +68,9 @@ struct NodeResult {
   Digest chain;                 // Names the stack; zeros for the empty one.
   std::vector<LayerId> layers;  // Bottom to top.
 };
+
+// What is unknown when this is a base that was not found; else nothing.
+std::optional<std::string> UnknownBase(const ir::Op& op);
 
 // True for the operations that are steps: Run, Copy, MakeDir.
 bool IsStep(const ir::Op& op);

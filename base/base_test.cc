@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/sarif.h"
 #include "base/text.h"
 
 namespace lamina {
@@ -50,6 +51,33 @@ TEST(Digest, ParsesOnlyItsOwnGrammar) {
   EXPECT_EQ(*Digest::Parse(Sha256("x").ToString()), Sha256("x"));
   EXPECT_FALSE(Digest::Parse("sha256:../../x").ok());
   EXPECT_FALSE(Digest::Parse("sha256:" + std::string(64, 'A')).ok());
+}
+
+TEST(Sarif, CountsCodePointsAndEscapesFileNames) {
+  SourceFile source("a b/é", "ENV é=ü x\nRUN y\n");
+  Diagnostics diagnostics;
+  diagnostics.Error("some-code", {10, 11}, "a \"quoted\" word");
+  diagnostics.Warning("other-code", {12, 18}, "a line with its end");
+  absl::StatusOr<Json> log =
+      ParseJson(RenderSarif({{diagnostics, source}}, "1"));
+  ASSERT_TRUE(log.ok());
+  const Json& run = (*log)["runs"].array()[0];
+  EXPECT_EQ((*log)["version"].string(), "2.1.0");
+  EXPECT_EQ(run["columnKind"].string(), "unicodeCodePoints");
+  const Json::List& results = run["results"].array();
+  ASSERT_EQ(results.size(), 2u);
+  const Json& place = results[0]["locations"].array()[0]["physicalLocation"];
+  EXPECT_EQ(place["artifactLocation"]["uri"].string(), "a%20b/%C3%A9");
+  EXPECT_EQ(PrintJson(place["region"]),
+            R"({"endColumn":10,"endLine":1,"startColumn":9,"startLine":1})");
+  // The line end is no column of the next line.
+  const Json& line = results[1]["locations"].array()[0]["physicalLocation"];
+  EXPECT_EQ(PrintJson(line["region"]),
+            R"({"endColumn":6,"endLine":2,"startColumn":1,"startLine":2})");
+  const Json::List& rules = run["tool"]["driver"]["rules"].array();
+  for (const Json& result : results) {
+    EXPECT_EQ(rules[result["ruleIndex"].integer()]["id"], result["ruleId"]);
+  }
 }
 
 TEST(Text, FindsTheNearestWord) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/json.h"
+#include "base/sarif.h"
 #include "base/text.h"
 
 namespace lamina {
@@ -144,6 +145,19 @@ std::string RenderJson(const Diagnostic& diagnostic,
     notes.Append(std::move(entry));
   }
   json.Set("notes", std::move(notes));
+  if (diagnostic.fix.has_value()) {
+    Json edits = Json::Array();
+    for (const Edit& edit : diagnostic.fix->edits) {
+      Json entry = Json::Object();
+      entry.Set("text", edit.text);
+      SetRange(edit.range, source, entry);
+      edits.Append(std::move(entry));
+    }
+    Json fix = Json::Object();
+    fix.Set("title", diagnostic.fix->title);
+    fix.Set("edits", std::move(edits));
+    json.Set("fix", std::move(fix));
+  }
   return absl::StrCat(PrintJson(json), "\n");
 }
 
@@ -201,6 +215,9 @@ void Diagnostics::Sort() {
 
 std::string Render(const Diagnostics& diagnostics, const SourceFile& source,
                    const RenderOptions& options) {
+  if (options.format == ErrorFormat::kSarif) {
+    return RenderSarif({{diagnostics, source}}, options.version);
+  }
   std::string out;
   size_t shown = 0;
   for (const Diagnostic& diagnostic : diagnostics.all()) {

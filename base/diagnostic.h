@@ -20,6 +20,16 @@ struct Note {
   std::string message;
 };
 
+// A change of the text that removes the mistake.
+struct Edit {
+  SourceRange range;
+  std::string text;
+};
+struct Fix {
+  std::string title;
+  std::vector<Edit> edits;
+};
+
 // Observation first, lower case, code in backticks, no final stop; a hint
 // stands after `;`.
 struct Diagnostic {
@@ -28,6 +38,7 @@ struct Diagnostic {
   std::optional<SourceRange> range;
   std::string message;
   std::vector<Note> notes;
+  std::optional<Fix> fix = std::nullopt;
 };
 
 class Diagnostics {
@@ -47,17 +58,19 @@ class Diagnostics {
   bool has_errors_ = false;
 };
 
-enum class ErrorFormat { kHuman, kShort, kJson };
+enum class ErrorFormat { kHuman, kShort, kJson, kSarif };
 
 // How the printer shows diagnostics. Colours mark severity and range only.
 struct RenderOptions {
   ErrorFormat format = ErrorFormat::kHuman;
   bool colour = false;
   size_t max_errors = 20;  // The rest is counted in one line.
+  std::string version;     // Of this program, for SARIF.
 };
 
 // The text for stderr: `file:line:column: error: message [code]`, the line of
-// source and a marker under the range, then the notes.
+// source and a marker under the range, then the notes. JSON: one object a line;
+// SARIF: one document, also when there is nothing to report.
 std::string Render(const Diagnostics& diagnostics, const SourceFile& source,
                    const RenderOptions& options);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/command.h"
+#include "cli/error_format.h"
 #include "cli/store_access.h"
 
 namespace lamina::cli {
@@ -64,11 +65,12 @@ inline constexpr Flag kBuildFlags[] = {
     {.name = "progress", .value = "auto|tty|plain|quiet",
      .help = "how running steps are shown", .default_value = "auto",
      .group = "Output"},
-    {.name = "error-format", .value = "human|short|json",
-     .help = "form of the diagnostics", .default_value = "human",
-     .group = "Output"},
+    kErrorFormatFlag,
     {.name = "emit", .value = "syntax|graph|plan|config",
      .help = "print this value and stop", .group = "Output"},
+    {.name = "offline",
+     .help = "plan without the bases that are not in the store; fetch nothing",
+     .group = "Running"},
     {.name = "no-cache", .help = "run every step anew", .group = "Running"},
     {.name = "no-cache-filter", .value = "STAGE[,STAGE]",
      .help = "run the steps of these stages anew", .repeatable = true,

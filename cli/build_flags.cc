@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "cli/error_format.h"
 #include "cli/store_access.h"
 #include "ir/image_reference.h"
 
@@ -449,21 +450,9 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
   RETURN_IF_ERROR(ReadOutputs(invocation, input));
   input.plan.definition = input.source.name();
+  input.offline = invocation.GetBool("offline");
   input.plan.no_cache = invocation.GetBool("no-cache");
-  std::string format = invocation.Get("error-format");
-  if (format == "json") {
-    input.render.format = ErrorFormat::kJson;
-  } else if (format == "short") {
-    input.render.format = ErrorFormat::kShort;
-  } else if (format != "human") {
-    return UsageError(
-        absl::StrCat("--error-format is human, short or json, "
-                     "not `",
-                     format, "`"));
-  }
-  const char* no_colour = getenv("NO_COLOR");
-  input.render.colour =
-      isatty(STDERR_FILENO) && (no_colour == nullptr || *no_colour == '\0');
+  ASSIGN_OR_RETURN(input.render, ReadRenderOptions(invocation));
   return input;
 }
 

@@ -33,6 +33,7 @@ struct BuildInput {
   backend::LayerWriterOptions layers;
   backend::RunResources resources;
   RenderOptions render;
+  bool offline = false;  // --offline: a plan may have unknown bases.
 };
 
 // Reads the build file and the ignore files; touches nothing else.

@@ -1,7 +1,10 @@
 #include "cli/compile.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -20,54 +23,111 @@ void Report(Diagnostics& diagnostics, const BuildInput& input) {
   fwrite(text.data(), 1, text.size(), stderr);
 }
 
-// Looks the bases up in the store; an unknown one is the user's to fetch.
-absl::StatusOr<frontend::BaseImages> ResolveBases(
-    const std::vector<frontend::BaseUse>& uses, backend::Store* store,
-    Diagnostics& diagnostics) {
-  frontend::BaseImages bases;
-  for (const frontend::BaseUse& use : uses) {
+// Looks the bases up in the store; an unknown one is the user's to fetch, or
+// stays unknown in an offline plan.
+class BaseFinder {
+ public:
+  BaseFinder(const BuildInput& input, bool offline, backend::Store* store)
+      : input_(input), offline_(offline), store_(store) {}
+
+  absl::StatusOr<frontend::BaseImages> Find(
+      const grammar::DockerfileSyntax& syntax, Diagnostics& diagnostics) {
+    // A base may have triggers that name further images.
+    size_t seen = 0;
+    do {
+      seen = seen_.size();
+      Diagnostics ignored;  // Lowering reports the same mistakes.
+      for (const frontend::BaseUse& use : frontend::FindBases(
+               syntax, input_.source, input_.frontend, bases_, ignored)) {
+        if (seen_.insert(use.reference.Full()).second) {
+          RETURN_IF_ERROR(LookUp(use, diagnostics));
+        }
+      }
+    } while (seen_.size() > seen);
+    return std::move(bases_);
+  }
+
+ private:
+  absl::Status LookUp(const frontend::BaseUse& use, Diagnostics& diagnostics) {
     absl::Status missing = absl::NotFoundError("there is no store yet");
-    if (store != nullptr) {
+    if (store_ != nullptr) {
       absl::StatusOr<backend::Image> image =
-          store->FindImage(use.reference.Full());
+          store_->FindImage(use.reference.Full());
       if (image.ok()) {
-        bases[use.reference.Full()] = {image->id, image->document};
-        continue;
+        bases_[use.reference.Full()] = {image->id, image->document};
+        return absl::OkStatus();
       }
       missing = image.status();
     }
     if (missing.code() != absl::StatusCode::kNotFound) {
       return missing;
     }
+    return offline_ ? absl::OkStatus() : ReportMissing(use, diagnostics);
+  }
+
+  absl::Status ReportMissing(const frontend::BaseUse& use,
+                             Diagnostics& diagnostics) {
+    std::string name = use.reference.Familiar();
     Diagnostic unknown;
     unknown.code = "unknown-image";
     unknown.range = use.range;
-    unknown.message =
-        use.near_stage.has_value()
-            ? absl::StrCat("no stage and no local image `",
-                           use.reference.Familiar(),
-                           "`; did you mean the stage `", *use.near_stage,
-                           "`?")
-            : absl::StrCat("no image `", use.reference.Familiar(),
-                           "` in the local store; `lamina load` or `lamina "
-                           "import` brings one in");
-    if (store != nullptr) {
-      ASSIGN_OR_RETURN(auto tags, store->ListTags());
-      std::vector<std::string> names;
-      for (const auto& [name, id] : tags) {
+    if (use.near_stage.has_value()) {
+      unknown.message =
+          absl::StrCat("no stage and no local image `", name,
+                       "`; did you mean the stage `", *use.near_stage, "`?");
+      unknown.fix = {{absl::StrCat("use the stage `", *use.near_stage, "`"),
+                      {{use.range, *use.near_stage}}}};
+    } else {
+      unknown.message = absl::StrCat(
+          "no image `", name,
+          "` in the local store; `lamina load` or `lamina import` brings one "
+          "in");
+    }
+    std::vector<std::string> names;
+    if (store_ != nullptr) {
+      ASSIGN_OR_RETURN(auto tags, store_->ListTags());
+      for (const auto& [full, id] : tags) {
         absl::StatusOr<ir::ImageReference> tag =
-            ir::ImageReference::Parse(name);
-        names.push_back(tag.ok() ? tag->Familiar() : name);
-      }
-      auto near = Closest(use.reference.Familiar(), names);
-      if (near.has_value()) {
-        unknown.notes.push_back(
-            {std::nullopt, absl::StrCat("there is `", *near, "`")});
+            ir::ImageReference::Parse(full);
+        names.push_back(tag.ok() ? tag->Familiar() : full);
       }
     }
+    if (std::optional<std::string> near = Closest(name, names)) {
+      unknown.notes.push_back(
+          {std::nullopt, absl::StrCat("there is `", *near, "`")});
+    }
     diagnostics.Add(std::move(unknown));
+    return absl::OkStatus();
   }
-  return bases;
+
+  const BuildInput& input_;
+  bool offline_;
+  backend::Store* store_;
+  std::set<std::string> seen_;
+  frontend::BaseImages bases_;
+};
+
+// What the graph or the configuration cannot tell. A plan has own lines.
+void ReportUnknownBases(const ir::BuildGraph& graph, Diagnostics& diagnostics) {
+  for (const ir::Node& node : graph.nodes) {
+    if (std::optional<std::string> gap = backend::UnknownBase(node.op)) {
+      diagnostics.Warning("unknown-base", node.source, *std::move(gap));
+    }
+  }
+}
+
+absl::Status CheckEmit(const std::string& emit) {
+  const std::vector<std::string> known = {"", "syntax", "graph", "plan",
+                                          "config"};
+  if (std::find(known.begin(), known.end(), emit) != known.end()) {
+    return absl::OkStatus();
+  }
+  return UsageError(absl::StrCat(
+      "--emit is syntax, graph, plan or config, not `", emit, "`"));
+}
+
+std::string PrintConfig(const ir::ImageConfig& config) {
+  return absl::StrCat(PrintJson(ir::ImageConfigJson(config)), "\n");
 }
 
 absl::StatusOr<Compiled> Emit(absl::string_view text) {
@@ -82,16 +142,17 @@ absl::StatusOr<Compiled> Emit(absl::string_view text) {
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
                                  const std::string& emit, bool optimise,
                                  backend::Store* store) {
+  RETURN_IF_ERROR(CheckEmit(emit));
   Diagnostics diagnostics;
   grammar::DockerfileSyntax syntax = grammar::ParseDockerfile(
       input.source, frontend::DockerfileKeywords(), diagnostics);
   if (emit == "syntax" && !diagnostics.has_errors()) {
+    Report(diagnostics, input);
     return Emit(grammar::PrintDockerfile(syntax));
   }
-  std::vector<frontend::BaseUse> uses =
-      frontend::FindBases(syntax, input.source, input.frontend, diagnostics);
+  bool offline = input.offline && !emit.empty();
   ASSIGN_OR_RETURN(frontend::BaseImages bases,
-                   ResolveBases(uses, store, diagnostics));
+                   BaseFinder(input, offline, store).Find(syntax, diagnostics));
   ir::BuildGraph graph = frontend::LowerDockerfile(
       syntax, input.source, input.frontend, bases, diagnostics);
   if (diagnostics.has_errors()) {
@@ -102,29 +163,32 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   // it.
   graph = ir::Optimise(std::move(graph),
                        optimise ? ir::Level::kO1 : ir::Level::kO0);
-  if (emit == "graph") {
-    return Emit(ir::PrintGraph(graph));
+  if (emit == "graph" || emit == "config") {
+    ReportUnknownBases(graph, diagnostics);
+    Report(diagnostics, input);
+    return Emit(emit == "graph" ? ir::PrintGraph(graph)
+                                : PrintConfig(graph.targets[0].config));
   }
-  if (emit == "config") {
-    return Emit(absl::StrCat(
-        PrintJson(ir::ImageConfigJson(graph.targets[0].config)), "\n"));
-  }
+  backend::PlanOptions options = input.plan;
+  options.offline = offline;
   ASSIGN_OR_RETURN(backend::Plan plan,
-                   backend::MakePlan(std::move(graph), input.plan, store,
+                   backend::MakePlan(std::move(graph), options, store,
                                      input.source, diagnostics));
-  Report(diagnostics, input);
+  diagnostics.Sort();
+  Compiled compiled;
+  bool waits = emit.empty() && !diagnostics.has_errors() &&
+               input.render.format == ErrorFormat::kSarif;
+  if (!waits) {
+    Report(diagnostics, input);
+  }
   if (diagnostics.has_errors()) {
-    return Compiled();
+    return compiled;
   }
   if (emit == "plan") {
     return Emit(backend::PrintPlan(plan));
   }
-  if (!emit.empty()) {
-    return UsageError(absl::StrCat(
-        "--emit is syntax, graph, plan or config, not `", emit, "`"));
-  }
-  Compiled compiled;
   compiled.plan = std::move(plan);
+  compiled.diagnostics = std::move(diagnostics);
   return compiled;
 }
 

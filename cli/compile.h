@@ -16,6 +16,9 @@ namespace lamina::cli {
 struct Compiled {
   std::optional<backend::Plan> plan;
   bool emitted = false;  // --emit printed what was asked for.
+  // Not printed yet when there is a plan and the form is SARIF: the log is one
+  // document, written when the build has ended.
+  Diagnostics diagnostics;
 };
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,

@@ -2,9 +2,11 @@
 
 #include <memory>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "backend/store/store.h"
 #include "cli/command.h"
 #include "cli/store_access.h"
@@ -53,6 +55,39 @@ void AddFlags(const Command& command, Candidates& candidates) {
     }
   }
   candidates.Add("--help", "explain the command");
+}
+
+// The values of a flag that takes one of a few words, "a|b|c".
+void AddValues(const Command& command, absl::string_view name,
+               absl::string_view before, Candidates& candidates) {
+  for (const Flag& flag : command.flags) {
+    if (flag.name != name || flag.status != FlagStatus::kAccepted ||
+        !absl::StrContains(flag.value, "|") ||
+        flag.value != absl::AsciiStrToLower(flag.value)) {
+      continue;
+    }
+    for (absl::string_view value : absl::StrSplit(flag.value, '|')) {
+      candidates.Add(absl::StrCat(before, value), "");
+    }
+  }
+}
+
+// Where the value of a flag stands: behind its `=`, or as a word of its own.
+bool AddFlagValues(const Command& command,
+                   const std::vector<std::string>& words,
+                   Candidates& candidates) {
+  absl::string_view last = words.back();
+  size_t equals = last.find('=');
+  if (absl::StartsWith(last, "--") && equals != absl::string_view::npos) {
+    AddValues(command, last.substr(2, equals - 2), last.substr(0, equals + 1),
+              candidates);
+    return true;
+  }
+  absl::string_view before = words[words.size() - 2];
+  if (absl::ConsumePrefix(&before, "--")) {
+    AddValues(command, before, "", candidates);
+  }
+  return !candidates.text.empty();
 }
 
 void AddImages(backend::Store& store, Candidates& candidates) {
@@ -123,6 +158,9 @@ std::string CompletionCandidates(const std::vector<std::string>& words) {
   }
   if (command == nullptr) {
     return "";
+  }
+  if (AddFlagValues(*command, words, candidates)) {
+    return candidates.text;
   }
   if (absl::StartsWith(words.back(), "-")) {
     AddFlags(*command, candidates);

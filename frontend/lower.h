@@ -50,11 +50,13 @@ struct BaseUse {
 std::vector<grammar::KeywordShape> DockerfileKeywords();
 
 // The images that the chosen target reaches by FROM, COPY --from and mounts,
-// each once, in the order of their first use. Needs no image. Reports only
+// each once, in the order of their first use. Needs no image, but finds what
+// the triggers of a base name only when that base is in `bases`. Reports only
 // what prevents the answer; Lower reports everything.
 std::vector<BaseUse> FindBases(const grammar::DockerfileSyntax& syntax,
                                const SourceFile& source,
                                const BuildOptions& options,
+                               const BaseImages& bases,
                                Diagnostics& diagnostics);
 
 // Turns a Dockerfile into a build graph with one target. Reports every mistake

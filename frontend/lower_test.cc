@@ -392,8 +392,8 @@ TEST(LowerTest, BasesAreFoundInTheOrderOfTheirUse) {
   grammar::DockerfileSyntax syntax =
       grammar::ParseDockerfile(source, DockerfileKeywords(), diagnostics);
   Texts names;
-  for (const BaseUse& use :
-       FindBases(syntax, source, {.named_contexts = {"ctx"}}, diagnostics)) {
+  for (const BaseUse& use : FindBases(
+           syntax, source, {.named_contexts = {"ctx"}}, {}, diagnostics)) {
     names.push_back(absl::StrCat(use.reference.Familiar(), "@",
                                  source.Position(use.range.begin).line));
   }

@@ -15,6 +15,14 @@ namespace lamina::ir {
 struct Node;
 using NodeId = Id<Node>;
 
+// Places in the build file, for messages only: never printed, no part of a
+// node's value.
+struct Places {
+  std::vector<SourceRange> ranges;
+
+  friend bool operator==(const Places&, const Places&) { return true; }
+};
+
 // One step of a build: an operation on the file systems its inputs produce.
 //
 // A node may only name nodes already in the graph, so id order is a
@@ -25,6 +33,7 @@ struct Node {
   SourceRange source;          // Where the user asked for this step.
   std::string stage;           // Name of the stage, or its number from 0.
   std::string text;            // The instruction as users see it in progress.
+  Places words;                // Copy: of each source, in their order.
 
   friend bool operator==(const Node&, const Node&) = default;
 };

@@ -81,9 +81,15 @@ absl::StatusOr<backend::ExecuteOptions> ReadExecuteOptions(
   return options;
 }
 
+bool IsSarif(const BuildInput& input) {
+  return input.render.format == ErrorFormat::kSarif;
+}
+
 // The failed step as a diagnostic at its line, with the end of its output.
+// `diagnostics` is what was found before and not printed yet.
 void ReportFailure(const backend::StepFailure& failure,
-                   const backend::Plan& plan, const BuildInput& input) {
+                   const backend::Plan& plan, const BuildInput& input,
+                   Diagnostics& diagnostics) {
   const ir::Node& node = plan.graph.nodes[failure.node];
   absl::string_view text = input.source.Slice(node.source);
   auto keyword = static_cast<uint32_t>(text.find_first_of(" \t\r\n"));
@@ -95,7 +101,6 @@ void ReportFailure(const backend::StepFailure& failure,
       failure.result.signal != 0
           ? absl::StrCat("was ended by signal ", failure.result.signal)
           : absl::StrCat("failed with exit code ", failure.result.exit_code);
-  Diagnostics diagnostics;
   diagnostics.Error("step-failed", range,
                     absl::StrCat(text.substr(0, range.end - range.begin), " ",
                                  how));
@@ -188,7 +193,8 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   // From here on nothing is decided, only carried out.
   signal(SIGINT, OnSignal);
   signal(SIGTERM, OnSignal);
-  bool quiet = invocation.GetBool("quiet");
+  // A SARIF log is a document of its own: no progress stands around it.
+  bool quiet = invocation.GetBool("quiet") || IsSarif(input);
   Progress progress(quiet ? ProgressMode::kQuiet
                           : ResolveProgressMode(mode, STDERR_FILENO));
   std::unique_ptr<runtime::Sandbox> sandbox = runtime::MakeKernelSandbox();
@@ -198,8 +204,13 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   progress.Finish();
   RETURN_IF_ERROR(result.status());
   if (result->failure.has_value()) {
-    ReportFailure(*result->failure, *compiled.plan, input);
+    ReportFailure(*result->failure, *compiled.plan, input,
+                  compiled.diagnostics);
     return FailureCode(invocation, *result->failure);
+  }
+  if (IsSarif(input)) {
+    std::string log = Render(compiled.diagnostics, input.source, input.render);
+    fwrite(log.data(), 1, log.size(), stderr);
   }
   RETURN_IF_ERROR(WriteOutputs(invocation, input, *result, *store));
   if (!quiet && mode != ProgressMode::kQuiet) {

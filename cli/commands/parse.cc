@@ -1,12 +1,17 @@
 // lamina parse: what the parser read, for people and for comparisons.
 #include <cstdio>
+#include <deque>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
+#include "base/sarif.h"
 #include "base/source.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/error_format.h"
 #include "frontend/lower.h"
 #include "grammar/dockerfile_syntax.h"
 
@@ -17,7 +22,43 @@ constexpr Flag kFlags[] = {
     {.name = "format", .value = "text|json",
      .help = "text: the build file in one layout; json: one object a file",
      .default_value = "text"},
+    kErrorFormatFlag,
 };
+
+// A file and what was found in it.
+struct ParsedFile {
+  SourceFile source;
+  Diagnostics diagnostics;
+};
+
+void Report(const std::deque<ParsedFile>& files, const RenderOptions& render) {
+  std::string text;
+  std::vector<FileDiagnostics> found;
+  for (const ParsedFile& file : files) {
+    found.push_back({file.diagnostics, file.source});
+    if (render.format != ErrorFormat::kSarif) {
+      text += Render(file.diagnostics, file.source, render);
+    }
+  }
+  if (render.format == ErrorFormat::kSarif) {
+    text = RenderSarif(found, render.version);
+  }
+  fwrite(text.data(), 1, text.size(), stderr);
+}
+
+// Prints one file on stdout: as one object, which says whether the file is
+// valid and why not, or as text when it is.
+absl::Status PrintParsed(const grammar::DockerfileSyntax& syntax,
+                         const std::string& format, ParsedFile& file) {
+  if (format == "json") {
+    return PrintResult(absl::StrCat(
+        frontend::DescribeDockerfile(syntax, file.source, file.diagnostics),
+        "\n"));
+  }
+  return file.diagnostics.has_errors()
+             ? absl::OkStatus()
+             : PrintResult(grammar::PrintDockerfile(syntax));
+}
 
 absl::StatusOr<int> RunParse(const Invocation& invocation) {
   std::string format = invocation.Get("format");
@@ -25,30 +66,33 @@ absl::StatusOr<int> RunParse(const Invocation& invocation) {
     return UsageError(
         absl::StrCat("--format is text or json, not `", format, "`"));
   }
+  ASSIGN_OR_RETURN(RenderOptions render, ReadRenderOptions(invocation));
+  bool sarif = render.format == ErrorFormat::kSarif;
   bool failed = false;
   std::vector<grammar::KeywordShape> keywords = frontend::DockerfileKeywords();
+  std::deque<ParsedFile> files;
   for (const std::string& name : invocation.words()) {
     absl::StatusOr<std::string> text = ReadFile(name, 64 << 20);
     if (!text.ok()) {
       return UserError(text.status().message());
     }
-    SourceFile source(name, *std::move(text));
-    Diagnostics diagnostics;
+    files.push_back({SourceFile(name, *std::move(text)), Diagnostics()});
+    ParsedFile& file = files.back();
     grammar::DockerfileSyntax syntax =
-        grammar::ParseDockerfile(source, keywords, diagnostics);
-    if (format == "json") {
-      // The object says whether the file is valid, and why not.
-      RETURN_IF_ERROR(PrintResult(absl::StrCat(
-          frontend::DescribeDockerfile(syntax, source, diagnostics), "\n")));
-      continue;
+        grammar::ParseDockerfile(file.source, keywords, file.diagnostics);
+    absl::Status printed = PrintParsed(syntax, format, file);
+    file.diagnostics.Sort();
+    failed = failed || (format == "text" && file.diagnostics.has_errors());
+    if (!sarif) {
+      if (format == "text") {
+        Report(files, render);
+      }
+      files.clear();
     }
-    diagnostics.Sort();
-    std::string rendered = Render(diagnostics, source, {});
-    fwrite(rendered.data(), 1, rendered.size(), stderr);
-    failed = failed || diagnostics.has_errors();
-    if (!diagnostics.has_errors()) {
-      RETURN_IF_ERROR(PrintResult(grammar::PrintDockerfile(syntax)));
-    }
+    RETURN_IF_ERROR(printed);
+  }
+  if (sarif) {
+    Report(files, render);
   }
   return failed ? 1 : 0;
 }

@@ -54,8 +54,9 @@ std::optional<std::vector<std::pair<std::string, std::string>>> ExpandPairs(
       complete = false;
     } else if (key->empty()) {
       complete = false;
-      stage.Error("bad-arguments", pair.key.range,
-                  absl::StrCat(statement.keyword, " names can not be blank"));
+      stage.ValueError(
+          "bad-arguments", pair.key.range,
+          absl::StrCat(statement.keyword, " names can not be blank"));
     } else {
       pairs.emplace_back(*std::move(key), *std::move(value));
     }

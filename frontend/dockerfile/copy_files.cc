@@ -95,8 +95,9 @@ bool CheckMode(const std::string& mode, const Statement& statement,
   absl::StrAppend(&message,
                   digit ? "it should be octal string and between 0 and 07777"
                         : "invalid syntax");
-  stage.Error("bad-flag", FindFlag(statement, "chmod")->value_range, message);
-  return false;
+  stage.ValueError("bad-flag", FindFlag(statement, "chmod")->value_range,
+                   message);
+  return stage.guesses();
 }
 
 ir::Ownership ReadOwner(absl::string_view chown) {
@@ -125,8 +126,9 @@ std::optional<std::vector<ir::InlineFile>> InlineFiles(
   std::vector<ir::InlineFile> files;
   for (const Heredoc& heredoc : heredocs) {
     absl::StatusOr<std::string> data =
-        heredoc.expand ? ExpandHeredoc(heredoc.body, stage.state().variables)
-                       : heredoc.body;
+        heredoc.expand
+            ? ExpandHeredoc(heredoc.body, stage.VariablesFor(heredoc.body))
+            : heredoc.body;
     if (!data.ok()) {
       stage.Error("bad-expansion", heredoc.range,
                   std::string(data.status().message()));
@@ -278,7 +280,12 @@ void LowerCopy(const Statement& statement, bool unpack,
     inputs.clear();
   }
   std::string created_by = History(statement, copy, *chown, *destination);
-  stage.CommitStep(statement, std::move(copy), inputs, std::move(created_by));
+  ir::Places places;
+  for (const Word& word : words.sources) {
+    places.ranges.push_back(word.range);
+  }
+  stage.CommitStep(statement, std::move(copy), inputs, std::move(created_by),
+                   std::move(places));
 }
 
 }  // namespace lamina::frontend

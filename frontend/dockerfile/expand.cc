@@ -74,6 +74,9 @@ absl::StatusOr<std::string> ExpandVariable(const WordPart& part,
   if (present) {
     return *value;
   }
+  if (value == nullptr && !variables.complete()) {
+    return "";
+  }
   if (word.empty()) {
     word = absl::StrCat("is not allowed to be ",
                         value == nullptr ? "unset" : "empty");

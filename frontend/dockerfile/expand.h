@@ -20,9 +20,14 @@ class Variables {
   const std::vector<std::pair<std::string, std::string>>& all() const {
     return values_;
   }
+  // An unknown base may have set more names: one that must be set is then not
+  // missed.
+  void SetIncomplete() { complete_ = false; }
+  bool complete() const { return complete_; }
 
  private:
   std::vector<std::pair<std::string, std::string>> values_;
+  bool complete_ = true;
 };
 
 // The value of one word. Errors: `failed to process "<word>": <cause>`. Bytes

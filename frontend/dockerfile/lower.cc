@@ -116,10 +116,11 @@ bool CheckTargetPlatform(const Outline& outline, Diagnostics& diagnostics) {
 std::vector<BaseUse> FindBases(const DockerfileSyntax& syntax,
                                const SourceFile& /*source*/,
                                const BuildOptions& options,
+                               const BaseImages& bases,
                                Diagnostics& diagnostics) {
   std::vector<BaseUse> uses;
   std::optional<Outline> outline =
-      MakeOutline(syntax, options, {}, diagnostics);
+      MakeOutline(syntax, options, bases, diagnostics);
   if (!outline.has_value()) {
     return uses;
   }

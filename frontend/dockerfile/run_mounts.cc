@@ -71,12 +71,12 @@ class MountLowering {
 
 std::optional<Mount> MountLowering::Lower(const Flag& flag) {
   auto expand = [&](absl::string_view value) {
-    return ExpandWord(value, stage_.escape(), stage_.state().variables);
+    return ExpandWord(value, stage_.escape(), stage_.VariablesFor(value));
   };
   absl::StatusOr<MountSpec> spec = ParseMount(*flag.value, expand);
   if (!spec.ok()) {
-    stage_.Error("bad-mount", flag.value_range,
-                 std::string(spec.status().message()));
+    stage_.ValueError("bad-mount", flag.value_range,
+                      std::string(spec.status().message()));
     return std::nullopt;
   }
   Mount mount = std::move(spec->mount);
@@ -100,7 +100,7 @@ bool MountLowering::SetTarget(Mount& mount, SourceRange range) {
                      : CleanPath(absl::StrCat(stage_.config().working_dir, "/",
                                               mount.target));
   if (mount.target == "/") {
-    stage_.Error("bad-mount", range, "invalid mount target \"/\"");
+    stage_.ValueError("bad-mount", range, "invalid mount target \"/\"");
     return false;
   }
   return true;
@@ -172,7 +172,8 @@ bool LowerMounts(const Statement& statement, Stage& stage, ir::Run& run,
       continue;
     }
     std::optional<Mount> mount = lowering.Lower(flag);
-    complete = complete && mount.has_value();
+    // The step stays in a plan that does not know the value.
+    complete = complete && (mount.has_value() || stage.guesses());
     if (mount.has_value()) {
       run.mounts.push_back(*std::move(mount));
     }

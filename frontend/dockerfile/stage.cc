@@ -65,9 +65,10 @@ void Stage::BeginFrom(const Origin& base) {
 
 void Stage::BeginFromImage(const ir::ImageReference& reference) {
   CheckPlatform();
-  state_.root = ImageNode(reference, outline_.from->range);
+  state_.root = ImageNode(reference, outline_.from->words[0].range);
   auto known = build_.bases.find(reference.Full());
   if (known == build_.bases.end()) {
+    state_.variables.SetIncomplete();
     return;
   }
   const ir::ImageDocument& document = known->second.document;
@@ -126,13 +127,21 @@ void Stage::LowerStatement(const Statement& statement, char escape) {
   const Instruction* instruction = FindInstruction(statement.keyword);
   CHECK(instruction != nullptr && instruction->lower != nullptr);
   escape_ = escape;
+  guesses_ = false;
   instruction->lower(statement, *this);
+}
+
+const Variables& Stage::VariablesFor(absl::string_view text) {
+  const Variables& variables = state_.variables;
+  guesses_ =
+      guesses_ || (!variables.complete() && absl::StrContains(text, "$"));
+  return variables;
 }
 
 std::optional<std::string> Stage::Expand(absl::string_view text,
                                          SourceRange range) {
   absl::StatusOr<std::string> value =
-      ExpandWord(text, escape_, state_.variables);
+      ExpandWord(text, escape_, VariablesFor(text));
   if (!value.ok()) {
     Error("bad-expansion", range, std::string(value.status().message()));
     return std::nullopt;
@@ -161,6 +170,17 @@ void Stage::Error(absl::string_view code, SourceRange range,
   build_.diagnostics.Error(code, range, std::move(message));
 }
 
+void Stage::ValueError(absl::string_view code, SourceRange range,
+                       std::string message) {
+  if (!guesses_) {
+    Error(code, range, std::move(message));
+    return;
+  }
+  Warning(code, range,
+          absl::StrCat(message,
+                       "; unless the unknown base sets the variable here"));
+}
+
 void Stage::Warning(absl::string_view code, SourceRange range,
                     std::string message) {
   build_.diagnostics.Warning(code, range, std::move(message));
@@ -175,12 +195,13 @@ void Stage::CommitConfig(std::string created_by) {
 
 void Stage::CommitStep(const Statement& statement, ir::Op op,
                        const std::vector<ir::NodeId>& inputs,
-                       std::string created_by) {
+                       std::string created_by, ir::Places words) {
   ir::Node node = {.op = std::move(op),
                    .inputs = {state_.root},
                    .source = statement.range,
                    .stage = outline_.label,
-                   .text = StatementText(statement)};
+                   .text = StatementText(statement),
+                   .words = std::move(words)};
   node.inputs.insert(node.inputs.end(), inputs.begin(), inputs.end());
   state_.root = ir::AddNode(build_.graph, std::move(node));
   state_.history.push_back({{.created_by = std::move(created_by),

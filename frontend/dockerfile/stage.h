@@ -70,17 +70,25 @@ class Stage {
   std::optional<std::vector<std::string>> ExpandAll(
       const std::vector<grammar::Word>& words);
   char escape() const { return escape_; }
+  // What `text` is expanded with. Behind a base that is unknown, a variable
+  // may have another value than we know: a ValueError of this statement is then
+  // a warning.
+  const Variables& VariablesFor(absl::string_view text);
+  bool guesses() const { return guesses_; }
 
   void Error(absl::string_view code, SourceRange range, std::string message);
+  // An error that lies in the value of a word, not in its form.
+  void ValueError(absl::string_view code, SourceRange range,
+                  std::string message);
   void Warning(absl::string_view code, SourceRange range, std::string message);
 
   // Adds a history entry without a layer.
   void CommitConfig(std::string created_by);
   // Adds a step on top of the stage and its history entry; `inputs` come
-  // after the stage's own tree.
+  // after the stage's own tree, `words` are the places of a copy's sources.
   void CommitStep(const grammar::Statement& statement, ir::Op op,
-                  const std::vector<ir::NodeId>& inputs,
-                  std::string created_by);
+                  const std::vector<ir::NodeId>& inputs, std::string created_by,
+                  ir::Places words = {});
 
   Source Context();
   // Nothing if the name cannot be used here, which is reported. `target` is of
@@ -104,6 +112,7 @@ class Stage {
   const StageOutline& outline_;
   StageState state_;
   char escape_;
+  bool guesses_ = false;  // In the statement that is lowered.
 };
 
 // The statement on one line, as progress shows it.

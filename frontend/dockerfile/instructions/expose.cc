@@ -142,11 +142,11 @@ void Describe(const Statement& statement, Json& object) {
 }
 
 absl::StatusOr<std::vector<std::string>> ExpandPorts(const Word& word,
-                                                     const Stage& stage) {
+                                                     Stage& stage) {
   std::vector<std::string> ports;
   ASSIGN_OR_RETURN(
       std::vector<std::string> specs,
-      ExpandAndSplit(word.text, stage.escape(), stage.state().variables));
+      ExpandAndSplit(word.text, stage.escape(), stage.VariablesFor(word.text)));
   for (const std::string& spec : specs) {
     ASSIGN_OR_RETURN(std::vector<std::string> unrolled, ReadPorts(spec));
     ports.insert(ports.end(), unrolled.begin(), unrolled.end());
@@ -159,8 +159,8 @@ void Lower(const Statement& statement, Stage& stage) {
   for (const Word& word : SortedWords(statement)) {
     absl::StatusOr<std::vector<std::string>> ports = ExpandPorts(word, stage);
     if (!ports.ok()) {
-      stage.Error("bad-port", word.range,
-                  std::string(ports.status().message()));
+      stage.ValueError("bad-port", word.range,
+                       std::string(ports.status().message()));
       return;
     }
     all.insert(all.end(), ports->begin(), ports->end());

@@ -53,8 +53,8 @@ void Lower(const Statement& statement, Stage& stage) {
     return;
   }
   if (!IsSignal(*signal)) {
-    stage.Error("bad-arguments", statement.text.range,
-                absl::StrCat("invalid signal: ", *signal));
+    stage.ValueError("bad-arguments", statement.text.range,
+                     absl::StrCat("invalid signal: ", *signal));
     return;
   }
   stage.config().stop_signal = *signal;

@@ -42,7 +42,7 @@ void Lower(const Statement& statement, Stage& stage) {
       return;
     }
     if (volume->empty()) {
-      stage.Error("bad-arguments", word.range, std::string(kEmpty));
+      stage.ValueError("bad-arguments", word.range, std::string(kEmpty));
       return;
     }
     volumes.push_back(*std::move(volume));
