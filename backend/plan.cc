@@ -242,7 +242,12 @@ class Planner {
           "missing-source", place,
           absl::StrReplaceAll(message, {{": not found", " is not in the context"}}));
     } else {
-      diagnostics_.Error("missing-source", place, std::move(message));
+      bool bare = absl::EndsWith(message, ": not found");
+      diagnostics_.Error(
+          "missing-source", place,
+          absl::StrCat(message, bare ? "; add it to the build context, or see "
+                                       "whether the ignore file drops it"
+                                     : ""));
     }
   }
 

@@ -88,7 +88,7 @@ std::string RenderOne(const Diagnostic& diagnostic, const SourceFile& source,
                             "\033[0m");
   }
   std::string out = absl::StrCat(Place(source, diagnostic.range), severity,
-                                 ": ", diagnostic.message);
+                                 ": ", EscapeControls(diagnostic.message));
   if (!diagnostic.code.empty()) {
     absl::StrAppend(&out, " [", diagnostic.code, "]");
   }
@@ -100,7 +100,8 @@ std::string RenderOne(const Diagnostic& diagnostic, const SourceFile& source,
     out += Excerpt(source, *diagnostic.range, options, diagnostic.severity);
   }
   for (const Note& note : diagnostic.notes) {
-    absl::StrAppend(&out, Place(source, note.range), "note: ", note.message,
+    absl::StrAppend(&out, Place(source, note.range), "note: ",
+                    EscapeControls(note.message),
                     "\n");
     if (note.range.has_value()) {
       out += Excerpt(source, *note.range, options, diagnostic.severity);

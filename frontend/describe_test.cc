@@ -115,10 +115,12 @@ TEST(DescribeTest, EveryKeyOfEveryInstructionIsShown) {
 
 TEST(DescribeTest, AWrongFileSaysWhy) {
   EXPECT_EQ(PrintJson(Describe("Dockerfile", "FROM a\nCMD --user=x y\n")),
-            R"({"error":"unknown flag: --user","file":"Dockerfile",)"
+            R"({"error":"unknown flag: --user; CMD has no flags: if `--user` )"
+            R"(is an argument, write `--` before it","file":"Dockerfile",)"
             R"("ok":false})");
   EXPECT_EQ(PrintJson(Describe("Dockerfile", "RUN ls\n")),
-            R"({"error":"no build stage in current context",)"
+            R"({"error":"no build stage in current context; write a FROM )"
+            R"(before it",)"
             R"("file":"Dockerfile","ok":false})");
 }
 

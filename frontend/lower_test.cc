@@ -327,33 +327,42 @@ TEST(LowerTest, MountsHaveTheirDefaults) {
   EXPECT_EQ(run.env.back(), "SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0");
 }
 
+// Whether the message is `wanted`, with or without a hint; the hints stand in
+// the golden cases.
+bool Says(const std::string& message, const std::string& wanted) {
+  return message == wanted ||
+         message.substr(0, wanted.size() + 2) == wanted + "; ";
+}
+
 TEST(LowerTest, MountMistakesAreReportedAtTheValue) {
   auto message = [](const std::string& mount) {
     Texts all = Messages("RUN --mount=" + mount + " ls\n");
     return all.size() == 1 ? all[0] : absl::StrJoin(all, "|");
   };
-  EXPECT_EQ(message("type=x,target=/t"), "2:13: unsupported mount type \"x\"");
-  EXPECT_EQ(message("type=cach,target=/t"),
-            "2:13: unsupported mount type \"cach\"; did you mean `cache`?");
-  EXPECT_EQ(message("type=cache"), "2:13: target required");
-  EXPECT_EQ(message("target=/"), "2:13: invalid mount target \"/\"");
-  EXPECT_EQ(message("required,type=secret"),
-            "2:13: unexpected key 'required' for mount type 'bind'");
-  EXPECT_EQ(message("from=$x,target=/t"),
-            "2:13: 'from' doesn't support variable expansion, define alias "
-            "stage instead");
-  EXPECT_EQ(message("target=/t,mode=0"),
-            "2:13: mode not allowed for \"bind\" type mounts");
-  EXPECT_EQ(message("type=cache,target=/t,sharing=x"),
-            "2:13: unsupported sharing value \"x\"");
-  EXPECT_EQ(message("type=secret"),
-            "2:13: invalid secret mount. one of source, target required");
-  EXPECT_EQ(message("type=ssh,source=x"), "2:13: ssh does not support source");
-  EXPECT_EQ(message("target=/t,bare"),
-            "2:13: invalid field 'bare' must be a key=value pair");
-  EXPECT_EQ(message("target=/t,taget=1"),
-            "2:13: unexpected key 'taget' in 'taget=1'; did you mean "
-            "`target`?");
+  EXPECT_PRED2(Says, message("type=x,target=/t"),
+               "2:18: unsupported mount type \"x\"");
+  EXPECT_PRED2(Says, message("type=cach,target=/t"),
+               "2:18: unsupported mount type \"cach\"; did you mean `cache`?");
+  EXPECT_PRED2(Says, message("type=cache"), "2:13: target required");
+  EXPECT_PRED2(Says, message("target=/"), "2:13: invalid mount target \"/\"");
+  EXPECT_PRED2(Says, message("required,type=secret"),
+               "2:13: unexpected key 'required' for mount type 'bind'");
+  EXPECT_PRED2(Says, message("from=$x,target=/t"),
+               "2:18: 'from' doesn't support variable expansion, define alias "
+               "stage instead");
+  EXPECT_PRED2(Says, message("target=/t,mode=0"),
+               "2:23: mode not allowed for \"bind\" type mounts");
+  EXPECT_PRED2(Says, message("type=cache,target=/t,sharing=x"),
+               "2:42: unsupported sharing value \"x\"");
+  EXPECT_PRED2(Says, message("type=secret"),
+               "2:13: invalid secret mount. one of source, target required");
+  EXPECT_PRED2(Says, message("type=ssh,source=x"),
+               "2:22: ssh does not support source");
+  EXPECT_PRED2(Says, message("target=/t,bare"),
+               "2:23: invalid field 'bare' must be a key=value pair");
+  EXPECT_PRED2(Says, message("target=/t,taget=1"),
+               "2:23: unexpected key 'taget' in 'taget=1'; did you mean "
+               "`target`?");
 }
 
 TEST(LowerTest, TriggersOfImagesAndStagesRunInTheChildOnly) {
@@ -369,7 +378,7 @@ TEST(LowerTest, TriggersOfImagesAndStagesRunInTheChildOnly) {
   EXPECT_EQ(stage.history(), Texts{"COPY a / # buildkit"});
   Lowered wrong = Lower("FROM scratch AS x\nONBUILD RUNN ls\nFROM x\n");
   ASSERT_EQ(wrong.messages.size(), 1u);
-  EXPECT_EQ(wrong.messages[0].substr(0, 24), "3:1: unknown instruction");
+  EXPECT_EQ(wrong.messages[0].substr(0, 24), "3:6: unknown instruction");
 }
 
 TEST(LowerTest, OnlyReachedStagesLeaveNodes) {
@@ -428,8 +437,10 @@ TEST(LowerTest, PlatformsAreNormalised) {
   options.platform = "arm";
   EXPECT_EQ(LowerBody("", options).config().variant, "v7");
   EXPECT_EQ(Lower("FROM --platform=$BUILDPLATFORM x\n").messages, Texts{});
-  EXPECT_EQ(Lower("FROM --platform=$NO x\n").messages,
-            Texts{"1:17: empty platform value from expression $NO"});
+  EXPECT_EQ(
+      Lower("FROM --platform=$NO x\n").messages,
+      Texts{"1:17: empty platform value from expression $NO; write one such as "
+            "linux/amd64"});
   EXPECT_EQ(Lower("FROM --platform=linux/s390x x\n").messages.size(), 1u);
   EXPECT_EQ(Lower("FROM --platform=linux/s390x scratch\n").messages, Texts{});
 }
@@ -501,9 +512,9 @@ TEST(LowerTest, MistakesAreReportedWithTheirPlace) {
             "2:7: SHELL requires the arguments to be in JSON form"},
            {"HEALTHCHECK", "2:1: HEALTHCHECK requires at least one argument"},
            {"HEALTHCHECK NONE x", "2:18: HEALTHCHECK NONE takes no arguments"},
-           {"HEALTHCHECK CMD", "2:1: Missing command after HEALTHCHECK CMD"},
+           {"HEALTHCHECK CMD", "2:13: Missing command after HEALTHCHECK CMD"},
            {"HEALTHCHECK X y",
-            "2:15: Unknown type \"X\" in HEALTHCHECK (try CMD)"},
+            "2:13: Unknown type \"X\" in HEALTHCHECK (try CMD)"},
            {"HEALTHCHECK --interval=1us CMD x",
             "2:24: Interval \"interval\" cannot be less than 1ms"},
            {"HEALTHCHECK --retries=-1 CMD x",
@@ -513,7 +524,7 @@ TEST(LowerTest, MistakesAreReportedWithTheirPlace) {
            {"ONBUILD ONBUILD RUN x",
             "2:9: Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"},
            {"FROM", "2:1: FROM requires either one or three arguments"},
-           {"FROM a b", "2:6: FROM requires either one or three arguments"},
+           {"FROM a b", "2:8: FROM requires either one or three arguments"},
            {"FROM a AS 1",
             "2:11: invalid name for build stage: \"1\", name can't start "
             "with a number or contain symbols"},
@@ -522,7 +533,7 @@ TEST(LowerTest, MistakesAreReportedWithTheirPlace) {
     Texts messages = Messages(row.body);
     ASSERT_EQ(messages.size(), 1u) << row.body << "\n"
                                    << absl::StrJoin(messages, "\n");
-    EXPECT_EQ(messages[0], row.message);
+    EXPECT_TRUE(Says(messages[0], row.message)) << messages[0];
   }
 }
 
@@ -530,27 +541,30 @@ TEST(LowerTest, StagesMayNotReferForwardOrInCircles) {
   EXPECT_EQ(Lower("FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\n"
                   "COPY --from=a x /\n")
                 .messages,
-            Texts{"1:1: circular dependency detected on stage: a"});
+            Texts{"1:17: circular dependency detected on stage: a; it needs "
+                  "itself by FROM, COPY --from or a mount"});
   EXPECT_EQ(Lower("FROM scratch AS a\nCOPY --from=a x /\n").messages,
-            Texts{"1:1: circular dependency detected on stage: a"});
+            Texts{"1:17: circular dependency detected on stage: a; it needs "
+                  "itself by FROM, COPY --from or a mount"});
   EXPECT_EQ(Lower("FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\n",
                   {.target = "a"})
                 .messages,
             Texts{"2:13: cannot copy from stage \"b\", it needs to be defined "
-                  "before current stage \"a\""});
+                  "before current stage \"a\"; move its FROM up"});
   EXPECT_EQ(Lower("FROM scratch AS a\nRUN --mount=from=b,target=/t x\n"
                   "FROM scratch AS b\n",
                   {.target = "a"})
                 .messages,
-            Texts{"2:13: cannot mount from stage \"b\" to \"/t\", stage needs "
-                  "to be defined before current command"});
+            Texts{"2:18: cannot mount from stage \"b\" to \"/t\", stage needs "
+                  "to be defined before current command; move its FROM up"});
 }
 
 TEST(LowerTest, FilesWithoutAnAnswerSayWhy) {
   EXPECT_EQ(Lower("ARG x\n").messages,
-            Texts{"dockerfile contains no stages to build"});
-  EXPECT_EQ(Lower("RUN x\n").messages,
-            Texts{"1:1: no build stage in current context"});
+            Texts{"dockerfile contains no stages to build; add a FROM"});
+  EXPECT_EQ(
+      Lower("RUN x\n").messages,
+      Texts{"1:1: no build stage in current context; write a FROM before it"});
   EXPECT_EQ(Lower("FROM scratch AS build\n", {.target = "biuld"}).messages,
             Texts{"target stage \"biuld\" could not be found; did you mean "
                   "`build`?"});

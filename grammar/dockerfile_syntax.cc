@@ -36,7 +36,8 @@ class DockerfileReader {
   DockerfileSyntax Read() {
     DockerfileSyntax syntax;
     if (source_.text().empty()) {
-      diagnostics_.Error("empty-file", {}, "the Dockerfile cannot be empty");
+      diagnostics_.Error("empty-file", {},
+                         "the Dockerfile cannot be empty; begin it with FROM");
       return syntax;
     }
     lines_.ReadDirectives(syntax);
@@ -49,7 +50,8 @@ class DockerfileReader {
       ReadStatement(syntax);
     }
     if (!any) {
-      diagnostics_.Error("no-instructions", {}, "file with no instructions");
+      diagnostics_.Error("no-instructions", {},
+                         "file with no instructions; begin it with FROM");
     }
     return syntax;
   }
@@ -74,6 +76,7 @@ class DockerfileReader {
       inner.line = source_.Position(inner.range.begin).line;
       inner.end_line = statement.end_line;
     }
+    any_read_ = true;
     if (usable) {
       syntax.statements.push_back(std::move(statement));
     }
@@ -166,9 +169,11 @@ class DockerfileReader {
     }
     statement.json = true;
     if (!list->strings_only) {
-      diagnostics_.Error("json-strings-only", RangeOf(rest),
+      diagnostics_.Error("json-strings-only",
+                         RangeOf(rest.Sub(list->first_other)),
                          "when using JSON array syntax, arrays must be "
-                         "comprised of strings only");
+                         "comprised of strings only; put this element in "
+                         "double quotes");
       return false;
     }
     for (JsonItem& item : list->items) {
@@ -185,6 +190,8 @@ class DockerfileReader {
       ++length;
     }
     statement.type = absl::AsciiStrToUpper(rest.text.substr(0, length));
+    statement.type_range =
+        RangeOf(rest.Sub({0, static_cast<uint32_t>(length)}));
     uint32_t begin =
         rest.text.size() - TrimLeft(rest.text.substr(length)).size();
     uint32_t end = rest.text.size();
@@ -207,7 +214,8 @@ class DockerfileReader {
         diagnostics_.Error(
             "missing-equals", RangeOf(word),
             absl::StrCat("Syntax error - can't find = in \"", word.text,
-                         "\". Must be of the form: name=value"));
+                         "\". Must be of the form: name=value; put a value "
+                         "with blanks in double quotes"));
         usable = false;
         continue;
       }
@@ -221,7 +229,8 @@ class DockerfileReader {
     if (cut == absl::string_view::npos) {
       diagnostics_.Error(
           "missing-value", RangeOf(rest),
-          absl::StrCat(statement.keyword, " must have two arguments"));
+          absl::StrCat(statement.keyword, " must have two arguments; write `",
+                       statement.keyword, " ", rest.text, "=VALUE`"));
       return false;
     }
     uint32_t key_end = cut;
@@ -264,15 +273,17 @@ class DockerfileReader {
     if (blank) {
       diagnostics_.Error(
           "blank-name", key.range,
-          absl::StrCat(statement.keyword, " names can not be blank"));
+          absl::StrCat(statement.keyword,
+                       " names can not be blank; write a name before `=`"));
     }
     return !blank;
   }
 
   bool ReportNoArgument(const Statement& statement) {
-    diagnostics_.Error(
-        "missing-argument", statement.keyword_word.range,
-        absl::StrCat(statement.keyword, " requires at least one argument"));
+    diagnostics_.Error("missing-argument", statement.keyword_word.range,
+                       absl::StrCat(statement.keyword,
+                                    " requires at least one argument; write `",
+                                    statement.keyword, " NAME=VALUE`"));
     return false;
   }
 
@@ -341,15 +352,23 @@ class DockerfileReader {
     for (const KeywordShape& shape : keywords_) {
       known.emplace_back(shape.keyword);
     }
-    std::string message =
-        absl::StrCat("unknown instruction `", keyword.text, "`");
+    Diagnostic unknown;
+    unknown.code = "unknown-instruction";
+    unknown.range = keyword.range;
+    unknown.message = absl::StrCat("unknown instruction `", keyword.text, "`");
     if (std::optional<std::string> near = Closest(keyword.text, known)) {
       bool lower = keyword.text == absl::AsciiStrToLower(keyword.text);
-      absl::StrAppend(&message, "; did you mean `",
-                      lower ? absl::AsciiStrToLower(*near) : *near, "`?");
+      std::string word = lower ? absl::AsciiStrToLower(*near) : *near;
+      absl::StrAppend(&unknown.message, "; did you mean `", word, "`?");
+      unknown.fix = {
+          {absl::StrCat("write `", word, "`"), {{keyword.range, word}}}};
+    } else if (any_read_ && !hinted_) {
+      hinted_ = true;
+      absl::StrAppend(&unknown.message,
+                      "; if it belongs to the line above, end that one with `",
+                      std::string(1, escape_), "`");
     }
-    diagnostics_.Error("unknown-instruction", keyword.range,
-                       std::move(message));
+    diagnostics_.Add(std::move(unknown));
   }
 
   SourceRange RangeOf(const Part& part) const {
@@ -367,6 +386,8 @@ class DockerfileReader {
   LogicalLine line_;
   LineGrammar* grammar_ = nullptr;
   char escape_ = '\\';
+  bool any_read_ = false;
+  bool hinted_ = false;  // The hint for a lost continuation stands once.
 };
 
 }  // namespace

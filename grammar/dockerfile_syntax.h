@@ -76,7 +76,8 @@ struct Statement {
   // The trimmed rest, also where it was split. HEALTHCHECK: what follows the
   // type.
   Word text;
-  std::string type;               // HEALTHCHECK: CMD, NONE, upper case.
+  std::string type;  // HEALTHCHECK: CMD, NONE, upper case.
+  SourceRange type_range;
   std::vector<Heredoc> heredocs;  // Of ONBUILD: here and in `inner`.
   // ONBUILD: the statement inside, as far as the tokeniser reads it. Its
   // keyword may be unknown.

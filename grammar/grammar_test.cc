@@ -124,38 +124,42 @@ TEST(Lines, FormErrorsNameThePlaceAndAllAreReported) {
   std::string long_line(65536, 'x');
   std::string just_fits(65531, 'x');
   const TextCase cases[] = {
-      {"", "1:1-1:1 the Dockerfile cannot be empty\n"},
-      {"# a\n\n", "1:1-1:1 file with no instructions\n"},
+      {"", "1:1-1:1 the Dockerfile cannot be empty; begin it with FROM\n"},
+      {"# a\n\n", "1:1-1:1 file with no instructions; begin it with FROM\n"},
       {"FRM a\nFOOBAR b\n",
        "1:1-1:4 unknown instruction `FRM`; did you mean `FROM`?\n"
-       "2:1-2:7 unknown instruction `FOOBAR`\n"},
+       "2:1-2:7 unknown instruction `FOOBAR`; if it belongs to the line "
+       "above, end that one with `\\`\n"},
       {"rnu a\n", "1:1-1:4 unknown instruction `rnu`; did you mean `run`?\n"},
       {"ENV a\nENV\nENV a=b c\nENV =x\nENV \"\"=x\nARG =x\nARG\n",
-       "1:5-1:6 ENV must have two arguments\n"
-       "2:1-2:4 ENV requires at least one argument\n"
+       "1:5-1:6 ENV must have two arguments; write `ENV a=VALUE`\n"
+       "2:1-2:4 ENV requires at least one argument; write `ENV NAME=VALUE`\n"
        "3:9-3:10 Syntax error - can't find = in \"c\". Must be of the form: "
-       "name=value\n"
-       "4:5-4:5 ENV names can not be blank\n"
-       "5:5-5:7 ENV names can not be blank\n"
-       "6:5-6:5 ARG names can not be blank\n"
-       "7:1-7:4 ARG requires at least one argument\n"},
+       "name=value; put a value with blanks in double quotes\n"
+       "4:5-4:5 ENV names can not be blank; write a name before `=`\n"
+       "5:5-5:7 ENV names can not be blank; write a name before `=`\n"
+       "6:5-6:5 ARG names can not be blank; write a name before `=`\n"
+       "7:1-7:4 ARG requires at least one argument; write `ARG NAME=VALUE`\n"},
       {"\\", "1:1-1:1 unknown instruction ``\n"},
       {"RUN [\"a\", 1]\n",
-       "1:5-1:13 when using JSON array syntax, arrays must be comprised of "
-       "strings only\n"},
+       "1:11-1:12 when using JSON array syntax, arrays must be comprised of "
+       "strings only; put this element in double quotes\n"},
       {"RUN cat <<E\nbody\n",
        "1:9-1:12 unterminated heredoc; no line is `E`\n"},
       {"RUN " + long_line + "\n",
        "1:65536-1:65537 dockerfile line greater than max allowed size of "
-       "65535\n"},
+       "65535; break it into several lines\n"},
       {"RUN " + just_fits + "\n", ""},
       {"RUN <<E\n" + long_line + "\nE\n",
        "2:65536-2:65537 dockerfile line greater than max allowed size of "
-       "65535\n"},
+       "65535; break it into several lines\n"},
       {"# escape=`\n# escape=`\nUSER a\n",
-       "2:10-2:11 only one escape parser directive can be used\n"},
+       "2:10-2:11 only one escape parser directive can be used; remove this "
+       "one\n"},
       {"# escape=x\nUSER a\n",
-       "1:10-1:11 invalid escape token 'x' does not match ` or \\\n"},
+       "1:10-1:11 invalid escape token 'x' does not match ` or \\; write one "
+       "of "
+       "the two\n"},
   };
   for (const TextCase& test : cases) {
     EXPECT_EQ(Reading(test.input).errors, test.expected)
@@ -268,7 +272,7 @@ TEST(Json, HasItsOwnEscapesWhateverTheDirectiveSays) {
 TEST(Json, NestingDoesNotExhaustTheStack) {
   std::string deep(60000, '[');
   EXPECT_FALSE(Reading("RUN " + deep + "\n").first().json);
-  EXPECT_EQ(Reading("RUN [[[\"a\"]]]\n").errors.find("1:5-"), 0u);
+  EXPECT_EQ(Reading("RUN [[[\"a\"]]]\n").errors.find("1:6-"), 0u);
 }
 
 std::string Pairs(const Statement& statement) {

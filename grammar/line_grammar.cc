@@ -129,6 +129,10 @@ std::optional<JsonList> LineGrammar::ReadJson(absl::string_view text) {
   JsonList list;
   for (Instruction::ValueContext* value : tree->list()->value()) {
     if (value->STRING() == nullptr) {
+      if (list.strings_only) {
+        list.first_other = {Range(*value->getStart()).begin,
+                            Range(*value->getStop()).end};
+      }
       list.strings_only = false;
       continue;
     }

@@ -29,6 +29,7 @@ struct JsonItem {
 
 struct JsonList {
   bool strings_only = true;
+  SourceRange first_other;  // The first element that is no string.
   std::vector<JsonItem> items;
 };
 

@@ -111,7 +111,7 @@ bool LineReader::NextPhysical(Physical& physical) {
         {static_cast<uint32_t>(physical.offset + kMaxLine),
          static_cast<uint32_t>(physical.offset + kMaxLine + 1)},
         absl::StrCat("dockerfile line greater than max allowed size of ",
-                     kMaxLine));
+                     kMaxLine, "; break it into several lines"));
   }
   return true;
 }
@@ -166,7 +166,8 @@ void LineReader::SetDirective(absl::string_view key, Word value,
   if (repeated) {
     diagnostics_.Error(
         "repeated-directive", value.range,
-        absl::StrCat("only one ", key, " parser directive can be used"));
+        absl::StrCat("only one ", key,
+                     " parser directive can be used; remove this one"));
     return;
   }
   if (key == "syntax") {
@@ -178,7 +179,8 @@ void LineReader::SetDirective(absl::string_view key, Word value,
     if (value.text != "\\" && value.text != "`") {
       diagnostics_.Error("invalid-escape", value.range,
                          absl::StrCat("invalid escape token '", value.text,
-                                      "' does not match ` or \\"));
+                                      "' does not match ` or \\; write one of "
+                                      "the two"));
       return;
     }
     syntax.escape = value.text[0];

@@ -15,7 +15,9 @@ void CheckOneText(const Statement& statement, Diagnostics& diagnostics) {
   if (statement.text.text.empty()) {
     diagnostics.Error(
         "bad-arguments", ArgumentRange(statement),
-        absl::StrCat(statement.keyword, " requires exactly one argument"));
+        absl::StrCat(statement.keyword,
+                     " requires exactly one argument; write it behind ",
+                     statement.keyword));
   }
 }
 
@@ -56,7 +58,8 @@ std::optional<std::vector<std::pair<std::string, std::string>>> ExpandPairs(
       complete = false;
       stage.ValueError(
           "bad-arguments", pair.key.range,
-          absl::StrCat(statement.keyword, " names can not be blank"));
+          absl::StrCat(statement.keyword,
+                       " names can not be blank; write a name before `=`"));
     } else {
       pairs.emplace_back(*std::move(key), *std::move(value));
     }

@@ -93,8 +93,10 @@ bool CheckMode(const std::string& mode, const Statement& statement,
   }
   std::string message = absl::StrCat("invalid chmod parameter: '", mode, "'. ");
   absl::StrAppend(&message,
-                  digit ? "it should be octal string and between 0 and 07777"
-                        : "invalid syntax");
+                  digit ? "it should be octal string and between 0 and 07777; "
+                          "write a mode such as 755"
+                        : "invalid syntax; write an octal mode such as 755, or "
+                          "changes such as u+x");
   stage.ValueError("bad-flag", FindFlag(statement, "chmod")->value_range,
                    message);
   return stage.guesses();
@@ -130,8 +132,9 @@ std::optional<std::vector<ir::InlineFile>> InlineFiles(
             ? ExpandHeredoc(heredoc.body, stage.VariablesFor(heredoc.body))
             : heredoc.body;
     if (!data.ok()) {
+      absl::string_view message = data.status().message();
       stage.Error("bad-expansion", heredoc.range,
-                  std::string(data.status().message()));
+                  absl::StrCat(message, ExpansionHint(message)));
       return std::nullopt;
     }
     files.push_back({heredoc.name, *std::move(data)});
@@ -166,7 +169,8 @@ void SetLink(const Statement& statement, ir::Copy& copy, Stage& stage) {
   copy.link = FlagIsTrue(statement, "link") && copy.chmod.empty();
   if (FlagIsTrue(statement, "link") && !copy.chmod.empty()) {
     stage.Warning("link-ignored", FindFlag(statement, "link")->range,
-                  "`--link` has no effect together with `--chmod`");
+                  "`--link` has no effect together with `--chmod`; remove one "
+                  "of the two");
   }
 }
 
@@ -203,14 +207,17 @@ void CheckCopy(const Statement& statement, Diagnostics& diagnostics) {
         "bad-arguments", ArgumentRange(statement),
         absl::StrCat(keyword,
                      " requires at least two arguments, but only one was "
-                     "provided. Destination could not be determined"));
+                     "provided. Destination could not be determined; write `",
+                     keyword, " SOURCE DESTINATION`"));
     return;
   }
   const Word& destination = statement.words.back();
   if (HeredocName(destination.text).has_value()) {
     diagnostics.Error(
         "bad-arguments", destination.range,
-        absl::StrCat(keyword, " cannot accept a heredoc as a destination"));
+        absl::StrCat(keyword,
+                     " cannot accept a heredoc as a destination; write the "
+                     "destination behind it"));
   }
 }
 

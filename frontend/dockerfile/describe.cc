@@ -34,8 +34,9 @@ std::string DescribeDockerfile(const grammar::DockerfileSyntax& syntax,
     in_stage = in_stage || statement.keyword == "FROM";
     CheckStatement(statement, diagnostics);
     if (!in_stage && statement.keyword != "ARG") {
-      diagnostics.Error("no-stage", statement.range,
-                        "no build stage in current context");
+      diagnostics.Error("no-stage", statement.keyword_word.range,
+                        "no build stage in current context; write a FROM "
+                        "before it");
     }
   }
   Json object = Json::Object();

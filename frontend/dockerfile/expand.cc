@@ -185,7 +185,29 @@ absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
 
 absl::StatusOr<std::string> ExpandHeredoc(absl::string_view body,
                                           const Variables& variables) {
-  return ExpandText(body, {.escape = '\\', .quotes = false}, variables);
+  absl::StatusOr<std::string> text =
+      ExpandText(body, {.escape = '\\', .quotes = false}, variables);
+  if (text.ok()) {
+    return text;
+  }
+  // The whole body would hide the cause.
+  absl::string_view message = text.status().message();
+  size_t cause = message.rfind("\": ");
+  return absl::InvalidArgumentError(
+      absl::StrCat("failed to process the heredoc: ",
+                   message.substr(cause == message.npos ? 0 : cause + 3)));
+}
+
+std::string ExpansionHint(absl::string_view message) {
+  if (absl::StrContains(message, "is not allowed to be ")) {
+    return "; set it with ENV, or with ARG and --build-arg";
+  }
+  if (absl::StrContains(message, "looking for matching")) {
+    return "; close the quote, or escape it";
+  }
+  bool form = absl::StrContains(message, "substitution") ||
+              absl::StrContains(message, "missing '");
+  return form ? "; escape the `$` if no variable is meant" : "";
 }
 
 }  // namespace lamina::frontend

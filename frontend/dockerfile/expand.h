@@ -44,4 +44,7 @@ absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
 absl::StatusOr<std::string> ExpandHeredoc(absl::string_view body,
                                           const Variables& variables);
 
+// What to do about a word that cannot be expanded: "; ...", or nothing.
+std::string ExpansionHint(absl::string_view message);
+
 }  // namespace lamina::frontend

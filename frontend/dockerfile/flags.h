@@ -32,8 +32,29 @@ std::vector<std::string> FlagList(const grammar::Statement& statement,
 bool FlagIsTrue(const grammar::Statement& statement, absl::string_view name,
                 bool otherwise = false);
 
-// ` (did you mean x?)`, or nothing when no candidate is near.
+// Where the `--name` of a flag stands, and a part of its value. A value that
+// was quoted, or that a trigger holds, is marked as a whole.
+SourceRange NameRange(const grammar::Flag& flag);
+SourceRange ValuePart(const grammar::Flag& flag, SourceRange part);
+
+// `; did you mean x?`, or nothing when no candidate is near.
 std::string DidYouMean(absl::string_view word,
                        const std::vector<std::string>& candidates);
+
+// A word that is none of a few known ones.
+struct UnknownWord {
+  absl::string_view code;
+  SourceRange range;
+  std::string message;
+  std::string word;
+  std::vector<std::string> candidates;
+  std::string otherwise;  // The hint when no candidate is near.
+};
+
+// Reports it with the nearest candidate as hint and as fix.
+void ReportUnknown(const UnknownWord& unknown, Diagnostics& diagnostics);
+
+// "a, b or c".
+std::string Choices(const std::vector<std::string>& words);
 
 }  // namespace lamina::frontend

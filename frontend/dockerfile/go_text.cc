@@ -198,7 +198,8 @@ absl::StatusOr<int64_t> ParseDuration(absl::string_view text) {
     rest.remove_prefix(length);
     if (unit.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("time: missing unit in duration ", GoQuote(text)));
+          absl::StrCat("time: missing unit in duration ", GoQuote(text),
+                       "; write one such as 30s"));
     }
     int64_t scale = UnitOf(unit);
     if (scale == 0) {

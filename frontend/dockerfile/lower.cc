@@ -29,8 +29,9 @@ DockerfileSyntax KeepSound(const DockerfileSyntax& syntax,
     in_stage = in_stage || is_from;
     bool fits = CheckStatement(statement, diagnostics);
     if (!in_stage && statement.keyword != "ARG") {
-      diagnostics.Error("no-stage", statement.range,
-                        "no build stage in current context");
+      diagnostics.Error("no-stage", statement.keyword_word.range,
+                        "no build stage in current context; write a FROM "
+                        "before it");
     } else if (fits || is_from) {
       sound.statements.push_back(statement);
     }
@@ -68,6 +69,9 @@ void CollectArguments(const Statement& statement,
   }
 }
 
+constexpr absl::string_view kUndeclaredHint =
+    "; declare it in the stage that uses it";
+
 bool IsPredefined(absl::string_view name) {
   return IsProxyArgument(name) || absl::StartsWith(name, "BUILDKIT_") ||
          name == "SOURCE_DATE_EPOCH";
@@ -89,12 +93,13 @@ void WarnUnusedArguments(const BuildOptions& options,
     bool known = std::count(declared.begin(), declared.end(), name) > 0 ||
                  outline.globals.Find(name) != nullptr || IsPredefined(name);
     if (!known) {
+      std::string hint = DidYouMean(name, declared);
       diagnostics.Add(
           {.severity = Severity::kWarning,
            .code = "unused-build-arg",
            .message = absl::StrCat("build argument `", name,
                                    "` is declared by no ARG of this file",
-                                   DidYouMean(name, declared))});
+                                   hint.empty() ? kUndeclaredHint : hint)});
     }
   }
 }
@@ -103,11 +108,12 @@ bool CheckTargetPlatform(const Outline& outline, Diagnostics& diagnostics) {
   if (outline.target_platform.os == "linux") {
     return true;
   }
-  diagnostics.Add(
-      {.code = "unsupported-platform",
-       .message = absl::StrCat("platform ", outline.target_platform.Text(),
-                               " is not supported; only linux images are "
-                               "built")});
+  diagnostics.Add({.code = "unsupported-platform",
+                   .message = absl::StrCat(
+                       "platform ", outline.target_platform.Text(),
+                       " is not supported; only linux images are "
+                       "built",
+                       DidYouMean(outline.target_platform.os, {"linux"}))});
   return false;
 }
 
@@ -130,20 +136,23 @@ std::vector<BaseUse> FindBases(const DockerfileSyntax& syntax,
       stage_names.push_back(stage.name);
     }
   }
-  auto add = [&](const Origin& origin, SourceRange range) {
+  auto add = [&](const Origin& origin, SourceRange range, bool written) {
     bool known = std::any_of(uses.begin(), uses.end(), [&](const BaseUse& use) {
       return use.reference == origin.image;
     });
     if (origin.kind == Origin::Kind::kImage && !known) {
-      uses.push_back({origin.image, range,
-                      Closest(origin.image.FamiliarRepository(), stage_names)});
+      // What a trigger says cannot be changed here.
+      uses.push_back(
+          {origin.image, range,
+           written ? Closest(origin.image.FamiliarRepository(), stage_names)
+                   : std::nullopt});
     }
   };
-  auto add_all = [&](const Statement& statement) {
+  auto add_all = [&](const Statement& statement, bool written) {
     for (const OriginName& use : OriginNames(statement)) {
       absl::StatusOr<Origin> origin = FindOrigin(outline->stages, options, use);
       if (origin.ok()) {
-        add(*origin, use.range);
+        add(*origin, use.range, written);
       }
     }
   };
@@ -152,13 +161,13 @@ std::vector<BaseUse> FindBases(const DockerfileSyntax& syntax,
       continue;
     }
     if (!stage.from->words.empty()) {
-      add(stage.base, stage.from->words[0].range);
+      add(stage.base, stage.from->words[0].range, true);
     }
     for (const Statement& trigger : stage.triggers) {
-      add_all(trigger);
+      add_all(trigger, false);
     }
     for (const Statement* statement : stage.body) {
-      add_all(*statement);
+      add_all(*statement, true);
     }
   }
   return uses;

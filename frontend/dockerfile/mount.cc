@@ -1,14 +1,21 @@
 #include "frontend/dockerfile/mount.h"
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/text.h"
+#include "frontend/dockerfile/expand.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/go_text.h"
 
@@ -18,17 +25,53 @@ namespace {
 using ir::Mount;
 using Type = Mount::Type;
 
+constexpr std::array<absl::string_view, 19> kKeys = {
+    "type",        "from", "source",  "target",   "readonly",
+    "readwrite",   "id",   "sharing", "required", "size",
+    "mode",        "uid",  "gid",     "src",      "dst",
+    "destination", "ro",   "rw",      "env"};
+
 template <typename... Parts>
 absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
+// A field of a record: `key` or `key=value`, without quotes.
+struct Field {
+  std::string text;
+  SourceRange place;  // In the record, quotes included.
+
+  bool has_value() const { return text.find('=') != std::string::npos; }
+  std::string key() const {
+    return absl::AsciiStrToLower(text.substr(0, text.find('=')));
+  }
+  std::string value() const { return text.substr(text.find('=') + 1); }
+  // The whole field when it was quoted.
+  SourceRange KeyPlace() const {
+    return IsPlain() ? SourceRange{place.begin, place.begin + KeySize()}
+                     : place;
+  }
+  SourceRange ValuePlace() const {
+    return IsPlain() && has_value()
+               ? SourceRange{place.begin + KeySize() + 1, place.end}
+               : place;
+  }
+
+ private:
+  bool IsPlain() const { return place.end - place.begin == text.size(); }
+  uint32_t KeySize() const {
+    return static_cast<uint32_t>(std::min(text.find('='), text.size()));
+  }
+};
+
 // One record of RFC 4180.
-absl::StatusOr<std::vector<std::string>> SplitRecord(absl::string_view text) {
+absl::StatusOr<std::vector<std::string>> SplitTexts(absl::string_view text,
+                                                    std::vector<size_t>& ends) {
   std::vector<std::string> fields(1);
   size_t i = 0;
   while (i < text.size()) {
     if (text[i] == ',') {
+      ends.push_back(i);
       fields.emplace_back();
       ++i;
     } else if (text[i] != '"') {
@@ -53,6 +96,26 @@ absl::StatusOr<std::vector<std::string>> SplitRecord(absl::string_view text) {
         return Invalid("failed to parse csv mounts: text after a quoted field");
       }
     }
+  }
+  ends.push_back(text.size());
+  return fields;
+}
+
+absl::StatusOr<std::vector<Field>> SplitRecord(absl::string_view text,
+                                               MountMistake& mistake) {
+  mistake.place = {0, static_cast<uint32_t>(text.size())};
+  std::vector<size_t> ends;
+  absl::StatusOr<std::vector<std::string>> texts = SplitTexts(text, ends);
+  if (!texts.ok()) {
+    return Invalid(texts.status().message(),
+                   "; quote a field as \"key=a,b\" from end to end");
+  }
+  std::vector<Field> fields;
+  uint32_t begin = 0;
+  for (size_t i = 0; i < texts->size(); ++i) {
+    auto end = static_cast<uint32_t>(ends[i]);
+    fields.push_back({(*texts)[i], {begin, end}});
+    begin = end + 1;
   }
   return fields;
 }
@@ -128,9 +191,11 @@ std::optional<uint32_t> ParseNumber(absl::string_view text, int base) {
 // Takes the fields of one record one after the other, then checks the whole.
 class MountReader {
  public:
-  explicit MountReader(ValueExpander expand) : expand_(expand) {}
+  MountReader(ValueExpander expand, MountMistake& mistake)
+      : expand_(expand), mistake_(mistake) {}
 
-  absl::Status ReadField(const std::string& field);
+  // An error is at the place that `mistake` then names.
+  absl::Status ReadField(const Field& field);
   absl::StatusOr<MountSpec> Finish();
 
  private:
@@ -141,28 +206,74 @@ class MountReader {
   absl::Status SetSharing(const std::string& value);
   absl::Status SetRequired(const std::string& value);
   absl::Status SetNumber(const std::string& key, const std::string& value);
-  absl::Status CheckFileInfo() const;
-  absl::Status CheckSharing() const;
+  absl::Status CheckFileInfo();
+  absl::Status CheckSharing();
   absl::Status FinishSecret();
+  // A word that is none of the known ones; the hint names the nearest or all.
+  absl::Status Unknown(absl::string_view message, const std::string& word,
+                       const std::vector<std::string>& known);
+  // A field that must not be there.
+  absl::Status Unwanted(absl::string_view key, absl::string_view message);
 
   ValueExpander expand_;
+  MountMistake& mistake_;
+  std::map<std::string, SourceRange> places_;  // By key, of whole fields.
   MountSpec spec_;
   std::optional<bool> read_only_;
   std::optional<Mount::Sharing> sharing_;
   std::optional<uint32_t> mode_, uid_, gid_;
 };
 
-absl::Status MountReader::ReadField(const std::string& field) {
-  size_t equals = field.find('=');
-  std::string key = absl::AsciiStrToLower(field.substr(0, equals));
-  if (equals == std::string::npos) {
-    return SetBare(key, field);
+absl::Status MountReader::Unknown(absl::string_view message,
+                                  const std::string& word,
+                                  const std::vector<std::string>& known) {
+  std::optional<std::string> near = Closest(word, known);
+  mistake_.better = near.value_or("");
+  return Invalid(message, near.has_value()
+                              ? absl::StrCat("; did you mean `", *near, "`?")
+                              : absl::StrCat("; it is ", Choices(known)));
+}
+
+absl::Status MountReader::Unwanted(absl::string_view key,
+                                   absl::string_view message) {
+  auto place = places_.find(std::string(key));
+  if (place != places_.end()) {
+    mistake_.place = place->second;
   }
-  std::string value = field.substr(equals + 1);
+  return Invalid(message, "; remove it");
+}
+
+// One name for all the spellings of a key.
+std::string CanonicalKey(const std::string& key) {
+  return key == "src"                           ? "source"
+         : key == "dst" || key == "destination" ? "target"
+                                                : key;
+}
+
+absl::Status MountReader::ReadField(const Field& field) {
+  std::string key = field.key();
+  places_[CanonicalKey(key)] = field.place;
+  mistake_.place = field.place;
+  if (!field.has_value()) {
+    return SetBare(key, field.text);
+  }
+  mistake_.place = field.ValuePlace();
+  std::string value = field.value();
   if (key != "from") {
-    ASSIGN_OR_RETURN(value, expand_(value));
+    absl::StatusOr<std::string> expanded = expand_(value);
+    if (!expanded.ok()) {
+      absl::string_view message = expanded.status().message();
+      return Invalid(message, ExpansionHint(message));
+    }
+    value = *std::move(expanded);
   }
-  return SetValue(key, field, value);
+  absl::Status status = SetValue(key, field.text, value);
+  // An unknown key is the mistake, not its value.
+  if (!absl::c_linear_search(kKeys, key) ||
+      absl::StartsWith(status.message(), "unexpected key")) {
+    mistake_.place = field.KeyPlace();
+  }
+  return status;
 }
 
 absl::Status MountReader::SetBare(const std::string& key,
@@ -178,7 +289,16 @@ absl::Status MountReader::SetBare(const std::string& key,
   if (key == "required") {
     return SetRequired("true");
   }
-  return Invalid("invalid field '", field, "' must be a key=value pair");
+  std::string message =
+      absl::StrCat("invalid field '", field, "' must be a key=value pair");
+  if (absl::c_linear_search(kKeys, key)) {
+    return Invalid(message, "; write ", key, "=VALUE");
+  }
+  std::optional<std::string> near = Closest(key, {kKeys.begin(), kKeys.end()});
+  mistake_.better = near.value_or("");
+  return Invalid(message, near.has_value()
+                              ? absl::StrCat("; did you mean `", *near, "`?")
+                              : "; quote a value that has a comma");
 }
 
 absl::Status MountReader::SetValue(const std::string& key,
@@ -198,7 +318,8 @@ absl::Status MountReader::SetValue(const std::string& key,
              key == "readwrite") {
     std::optional<bool> on = ParseBool(value);
     if (!on.has_value()) {
-      return Invalid("invalid value for ", key, ": ", value);
+      return Unknown(absl::StrCat("invalid value for ", key, ": ", value),
+                     value, {"true", "false"});
     }
     read_only_ = *on == (key[1] == 'o' || key == "readonly");
   } else if (key == "required") {
@@ -206,11 +327,12 @@ absl::Status MountReader::SetValue(const std::string& key,
   } else if (key == "size") {
     if (mount.type != Type::kTmpfs) {
       return Invalid("unexpected key 'size' for mount type '",
-                     TypeName(mount.type), "'");
+                     TypeName(mount.type), "'; write type=tmpfs before it");
     }
     std::optional<int64_t> size = ParseSize(value);
     if (!size.has_value()) {
-      return Invalid("invalid value for size: ", value);
+      return Invalid("invalid value for size: ", value,
+                     "; write bytes, or one such as 64m");
     }
     mount.size = *size;
   } else if (key == "id") {
@@ -222,12 +344,8 @@ absl::Status MountReader::SetValue(const std::string& key,
   } else if (key == "env") {
     mount.env = value;
   } else {
-    return Invalid(
-        "unexpected key '", key, "' in '", field, "'",
-        DidYouMean(key,
-                   {"type", "from", "source", "target", "readonly", "readwrite",
-                    "id", "sharing", "required", "size", "mode", "uid", "gid",
-                    "src", "dst", "destination", "ro", "rw", "env"}));
+    return Unknown(absl::StrCat("unexpected key '", key, "' in '", field, "'"),
+                   key, {kKeys.begin(), kKeys.end()});
   }
   return absl::OkStatus();
 }
@@ -241,9 +359,8 @@ absl::Status MountReader::SetType(const std::string& value) {
       return absl::OkStatus();
     }
   }
-  return Invalid(
-      "unsupported mount type ", GoQuote(value),
-      DidYouMean(lower, {"bind", "cache", "tmpfs", "secret", "ssh"}));
+  return Unknown(absl::StrCat("unsupported mount type ", GoQuote(value)), lower,
+                 {"bind", "cache", "tmpfs", "secret", "ssh"});
 }
 
 absl::Status MountReader::SetSharing(const std::string& value) {
@@ -255,8 +372,8 @@ absl::Status MountReader::SetSharing(const std::string& value) {
   } else if (lower == "locked") {
     sharing_ = Mount::Sharing::kLocked;
   } else {
-    return Invalid("unsupported sharing value ", GoQuote(value),
-                   DidYouMean(lower, {"shared", "private", "locked"}));
+    return Unknown(absl::StrCat("unsupported sharing value ", GoQuote(value)),
+                   lower, {"shared", "private", "locked"});
   }
   return absl::OkStatus();
 }
@@ -266,11 +383,13 @@ absl::Status MountReader::SetRequired(const std::string& value) {
   // The type may still follow in the record; BuildKit does not look ahead.
   if (mount.type != Type::kSecret && mount.type != Type::kSsh) {
     return Invalid("unexpected key 'required' for mount type '",
-                   TypeName(mount.type), "'");
+                   TypeName(mount.type),
+                   "'; write type=secret or type=ssh before it");
   }
   std::optional<bool> required = ParseBool(value);
   if (!required.has_value()) {
-    return Invalid("invalid value for required: ", value);
+    return Unknown(absl::StrCat("invalid value for required: ", value), value,
+                   {"true", "false"});
   }
   mount.required = *required;
   return absl::OkStatus();
@@ -280,13 +399,15 @@ absl::Status MountReader::SetNumber(const std::string& key,
                                     const std::string& value) {
   std::optional<uint32_t> number = ParseNumber(value, key == "mode" ? 8 : 10);
   if (!number.has_value()) {
-    return Invalid("invalid value ", value, " for ", key);
+    return Invalid("invalid value ", value, " for ", key, "; write ",
+                   key == "mode" ? "an octal number such as 0755"
+                                 : "a number such as 1000");
   }
   (key == "mode" ? mode_ : key == "uid" ? uid_ : gid_) = number;
   return absl::OkStatus();
 }
 
-absl::Status MountReader::CheckFileInfo() const {
+absl::Status MountReader::CheckFileInfo() {
   Type type = spec_.mount.type;
   if (type != Type::kBind && type != Type::kTmpfs) {
     return absl::OkStatus();
@@ -298,30 +419,34 @@ absl::Status MountReader::CheckFileInfo() const {
   if (key.empty()) {
     return absl::OkStatus();
   }
-  return Invalid(key, " not allowed for \"", TypeName(type), "\" type mounts");
+  return Unwanted(key, absl::StrCat(key, " not allowed for \"", TypeName(type),
+                                    "\" type mounts"));
 }
 
-absl::Status MountReader::CheckSharing() const {
+absl::Status MountReader::CheckSharing() {
   Type type = spec_.mount.type;
   if (!sharing_.has_value() || type == Type::kCache) {
     return absl::OkStatus();
   }
   if (type == Type::kSecret) {
-    return Invalid("secret mount should not define sharing");
+    return Unwanted("sharing", "secret mount should not define sharing");
   }
-  return Invalid("invalid cache sharing set for ", TypeName(type), " mount");
+  return Unwanted("sharing", absl::StrCat("invalid cache sharing set for ",
+                                          TypeName(type), " mount"));
 }
 
 absl::Status MountReader::FinishSecret() {
   Mount& mount = spec_.mount;
   if (!spec_.from.empty()) {
-    return Invalid("secret mount should not have a from");
+    return Unwanted("from", "secret mount should not have a from");
   }
   if (mount.source.empty() && mount.target.empty() && mount.id.empty()) {
-    return Invalid("invalid secret mount. one of source, target required");
+    return Invalid(
+        "invalid secret mount. one of source, target required; add id=NAME");
   }
   if (!mount.source.empty() && !mount.id.empty()) {
-    return Invalid("both source and id can't be set");
+    mistake_.place = places_["source"];
+    return Invalid("both source and id can't be set; remove one of the two");
   }
   if (mount.id.empty()) {
     mount.id = mount.source;
@@ -338,11 +463,11 @@ absl::StatusOr<MountSpec> MountReader::Finish() {
   }
   RETURN_IF_ERROR(CheckSharing());
   if (mount.type == Type::kSsh && !mount.source.empty()) {
-    return Invalid("ssh does not support source");
+    return Unwanted("source", "ssh does not support source");
   }
   bool needs_target = mount.type != Type::kSecret && mount.type != Type::kSsh;
   if (needs_target && mount.target.empty()) {
-    return Invalid("target required");
+    return Invalid("target required; add target=PATH");
   }
   bool writable = mount.type == Type::kCache || mount.type == Type::kTmpfs;
   bool file = mount.type == Type::kSecret || mount.type == Type::kSsh;
@@ -367,26 +492,29 @@ bool HasVariable(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<MountSpec> ParseMount(absl::string_view text,
-                                     ValueExpander expand) {
-  ASSIGN_OR_RETURN(std::vector<std::string> fields, SplitRecord(text));
-  MountReader reader(expand);
-  for (const std::string& field : fields) {
+                                     ValueExpander expand,
+                                     MountMistake& mistake) {
+  ASSIGN_OR_RETURN(std::vector<Field> fields, SplitRecord(text, mistake));
+  SourceRange whole = mistake.place;
+  MountReader reader(expand, mistake);
+  for (const Field& field : fields) {
     RETURN_IF_ERROR(reader.ReadField(field));
   }
+  mistake.place = whole;
   return reader.Finish();
 }
 
-absl::StatusOr<std::string> ParseMountFrom(absl::string_view text) {
-  ASSIGN_OR_RETURN(std::vector<std::string> fields, SplitRecord(text));
-  std::string from;
-  for (const std::string& field : fields) {
-    size_t equals = field.find('=');
-    if (equals == std::string::npos ||
-        !absl::EqualsIgnoreCase(field.substr(0, equals), "from")) {
+absl::StatusOr<MountFrom> ParseMountFrom(absl::string_view text,
+                                         MountMistake& mistake) {
+  ASSIGN_OR_RETURN(std::vector<Field> fields, SplitRecord(text, mistake));
+  MountFrom from;
+  for (const Field& field : fields) {
+    if (!field.has_value() || field.key() != "from") {
       continue;
     }
-    from = field.substr(equals + 1);
-    if (HasVariable(from)) {
+    from = {field.value(), field.ValuePlace()};
+    if (HasVariable(from.name)) {
+      mistake.place = from.place;
       return Invalid(
           "'from' doesn't support variable expansion, define alias "
           "stage instead");

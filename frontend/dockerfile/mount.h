@@ -6,6 +6,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/source.h"
 #include "ir/op.h"
 
 namespace lamina::frontend {
@@ -19,12 +20,25 @@ struct MountSpec {
 using ValueExpander =
     absl::FunctionRef<absl::StatusOr<std::string>(absl::string_view)>;
 
+// Where in the text a mistake is, and the word that may have been meant there.
+struct MountMistake {
+  SourceRange place;
+  std::string better;
+};
+
 // Reads a value of --mount. All values but `from` are expanded.
 absl::StatusOr<MountSpec> ParseMount(absl::string_view text,
-                                     ValueExpander expand);
+                                     ValueExpander expand,
+                                     MountMistake& mistake);
+
+struct MountFrom {
+  std::string name;   // Empty without one.
+  SourceRange place;  // In the text.
+};
 
 // Only `from`, which needs no variables: what is known before a stage is
 // evaluated. Errors: a record that is no CSV, a `from` with a variable.
-absl::StatusOr<std::string> ParseMountFrom(absl::string_view text);
+absl::StatusOr<MountFrom> ParseMountFrom(absl::string_view text,
+                                         MountMistake& mistake);
 
 }  // namespace lamina::frontend

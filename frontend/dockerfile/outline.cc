@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
@@ -95,6 +96,10 @@ class OutlineMaker {
   bool ReachesCycle(size_t stage, std::vector<int>& marks) const;
   bool FindTarget();
   void MarkReached();
+  void Expansion(SourceRange range, const absl::Status& status) {
+    Error("bad-expansion", range,
+          absl::StrCat(status.message(), ExpansionHint(status.message())));
+  }
   void Error(absl::string_view code, SourceRange range, std::string message) {
     diagnostics_.Error(code, range, std::move(message));
   }
@@ -125,7 +130,8 @@ std::optional<Outline> OutlineMaker::Make(
     // What stands before a FROM was reported as such; no need to say it twice.
     if (!diagnostics_.has_errors()) {
       diagnostics_.Add({.code = "no-stages",
-                        .message = "dockerfile contains no stages to build"});
+                        .message = "dockerfile contains no stages to build; "
+                                   "add a FROM"});
     }
     return std::nullopt;
   }
@@ -197,8 +203,7 @@ void OutlineMaker::DeclareGlobals(const Statement& statement) {
       absl::StatusOr<std::string> value =
           ExpandWord(pair.value->text, outline_.escape, outline_.globals);
       if (!value.ok()) {
-        Error("bad-expansion", pair.value->range,
-              std::string(value.status().message()));
+        Expansion(pair.value->range, value.status());
         continue;
       }
       outline_.globals.Set(pair.key.text, *value);
@@ -230,12 +235,14 @@ Origin OutlineMaker::FindBase(const Statement& from, const std::string& name) {
   absl::StatusOr<std::string> base =
       ExpandWord(word.text, outline_.escape, outline_.globals);
   if (!base.ok()) {
-    Error("bad-expansion", word.range, std::string(base.status().message()));
+    Expansion(word.range, base.status());
     return {};
   }
   if (base->empty()) {
     Error("bad-base", word.range,
-          absl::StrCat("base name (", word.text, ") should not be blank"));
+          absl::StrCat("base name (", word.text,
+                       ") should not be blank; give the variable a value with "
+                       "an ARG before the first FROM"));
     return {};
   }
   // The latest stage of that name so far, as written: stage names are lower
@@ -271,13 +278,13 @@ std::optional<Platform> OutlineMaker::FindPlatform(const Statement& from) {
   absl::StatusOr<std::string> text =
       ExpandWord(*flag->value, outline_.escape, outline_.globals);
   if (!text.ok()) {
-    Error("bad-expansion", flag->value_range,
-          std::string(text.status().message()));
+    Expansion(flag->value_range, text.status());
     return std::nullopt;
   }
   if (text->empty()) {
     Error("bad-platform", flag->value_range,
-          absl::StrCat("empty platform value from expression ", *flag->value));
+          absl::StrCat("empty platform value from expression ", *flag->value,
+                       "; write one such as linux/amd64"));
     return std::nullopt;
   }
   absl::StatusOr<Platform> platform = ParsePlatform(*text, outline_.host);
@@ -313,8 +320,9 @@ void OutlineMaker::AddTriggers() {
     }
     for (const std::string& text : texts) {
       std::optional<Statement> trigger =
-          ParseTrigger(text, stage.from->range, diagnostics_);
+          ParseTrigger(text, stage.BaseWord(), diagnostics_);
       if (trigger.has_value()) {
+        trigger->range = stage.from->range;
         stage.triggers.push_back(*std::move(trigger));
       }
     }
@@ -353,9 +361,9 @@ bool OutlineMaker::ReportCycle() {
   for (size_t i = 0; i < outline_.stages.size(); ++i) {
     if (ReachesCycle(i, marks)) {
       const StageOutline& stage = outline_.stages[i];
-      Error(
-          "stage-cycle", stage.from->range,
-          absl::StrCat("circular dependency detected on stage: ", stage.label));
+      Error("stage-cycle", stage.Name(),
+            absl::StrCat("circular dependency detected on stage: ", stage.label,
+                         "; it needs itself by FROM, COPY --from or a mount"));
       return true;
     }
   }
@@ -377,10 +385,16 @@ bool OutlineMaker::FindTarget() {
     names.push_back(outline_.stages[i].name);
   }
   std::erase(names, "");
+  std::string hint = DidYouMean(wanted, names);
+  if (hint.empty()) {
+    std::reverse(names.begin(), names.end());
+    hint = names.empty()
+               ? "; no stage has a name: write `FROM IMAGE AS NAME`"
+               : absl::StrCat("; the stages are ", absl::StrJoin(names, ", "));
+  }
   diagnostics_.Add({.code = "unknown-target",
                     .message = absl::StrCat("target stage \"", options_.target,
-                                            "\" could not be found",
-                                            DidYouMean(wanted, names))});
+                                            "\" could not be found", hint)});
   return false;
 }
 
@@ -411,9 +425,11 @@ std::vector<OriginName> OriginNames(const Statement& statement) {
     if (copies && flag.name == "from" && !flag.value->empty()) {
       names.push_back({*flag.value, true, flag.value_range});
     } else if (!copies && flag.name == "mount") {
-      absl::StatusOr<std::string> from = ParseMountFrom(*flag.value);
-      if (from.ok() && !from->empty()) {
-        names.push_back({*std::move(from), false, flag.value_range});
+      MountMistake ignored;
+      absl::StatusOr<MountFrom> from = ParseMountFrom(*flag.value, ignored);
+      if (from.ok() && !from->name.empty()) {
+        names.push_back(
+            {std::move(from->name), false, ValuePart(flag, from->place)});
       }
     }
   }
@@ -432,8 +448,11 @@ absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
   int64_t index = 0;
   if (use.may_be_index && absl::SimpleAtoi(use.name, &index)) {
     if (index < 0 || static_cast<uint64_t>(index) >= stages.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("invalid stage index ", index));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "invalid stage index ", index, "; ",
+          stages.size() == 1
+              ? "there is only stage 0"
+              : absl::StrCat("the stages are 0 to ", stages.size() - 1)));
     }
     return StageOrigin(index);
   }

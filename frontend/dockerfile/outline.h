@@ -44,6 +44,17 @@ struct StageOutline {
   std::vector<const grammar::Statement*> body;
   std::vector<size_t> needs;  // Positions of other stages.
   bool reached = false;       // By the target.
+
+  SourceRange BaseWord() const {
+    return from->words.empty() ? from->keyword_word.range
+                               : from->words[0].range;
+  }
+  // Where the name stands, or the base of a stage without one.
+  SourceRange Name() const {
+    const std::vector<grammar::Word>& words = from->words;
+    return words.empty() ? from->keyword_word.range
+                         : words[name.empty() ? 0 : 2].range;
+  }
 };
 
 struct Outline {

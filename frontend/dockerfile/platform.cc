@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "base/text.h"
 
 namespace lamina::frontend {
 namespace {
@@ -93,11 +94,11 @@ std::string Platform::Text() const {
 absl::StatusOr<Platform> ParsePlatform(absl::string_view text,
                                        const Platform& host) {
   if (absl::StrContains(text, "*")) {
-    return Failure(text, "wildcards are not allowed");
+    return Failure(text, "wildcards are not allowed; write one platform");
   }
   std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
   if (parts.size() > 3) {
-    return Failure(text, "it has more than three parts");
+    return Failure(text, "it has more than three parts; write os/arch/variant");
   }
   Platform platform;
   if (parts.size() == 1) {
@@ -110,18 +111,45 @@ absl::StatusOr<Platform> ParsePlatform(absl::string_view text,
     platform = {.os = host.os, .architecture = std::string(text)};
     NormaliseArchitecture(platform);
     if (!absl::c_linear_search(kArchitectures, platform.architecture)) {
-      return Failure(text, "unknown operating system or architecture");
+      std::vector<std::string> known(kSystems.begin(), kSystems.end());
+      for (absl::string_view architecture : kArchitectures) {
+        known.emplace_back(architecture);
+      }
+      std::optional<std::string> near = Closest(text, known);
+      return Failure(
+          text, absl::StrCat("unknown operating system or architecture; ",
+                             near.has_value()
+                                 ? absl::StrCat("did you mean `", *near, "`?")
+                                 : "write one such as linux/amd64"));
     }
     return platform;
   }
   if (!ReadSystem(parts[0], platform) || !IsComponent(parts[1]) ||
       (parts.size() == 3 && !IsComponent(parts[2]))) {
-    return Failure(text, "parts are letters, digits, `_`, `-` and `.`");
+    return Failure(
+        text,
+        "parts are letters, digits, `_`, `-` and `.`; write one such "
+        "as linux/amd64");
   }
   platform.architecture = std::string(parts[1]);
   platform.variant = parts.size() == 3 ? std::string(parts[2]) : "";
   NormaliseArchitecture(platform);
   return platform;
+}
+
+std::optional<PlatformWord> UnknownPlatformWord(const Platform& platform) {
+  auto look_up = [](const std::string& word,
+                    const auto& known) -> std::optional<PlatformWord> {
+    if (absl::c_linear_search(known, word)) {
+      return std::nullopt;
+    }
+    std::optional<std::string> near =
+        Closest(word, std::vector<std::string>(known.begin(), known.end()));
+    return near.has_value() ? std::optional(PlatformWord{word, *near})
+                            : std::nullopt;
+  };
+  std::optional<PlatformWord> os = look_up(platform.os, kSystems);
+  return os.has_value() ? os : look_up(platform.architecture, kArchitectures);
 }
 
 void SetPlatformArguments(const Platform& target, const Platform& host,

@@ -1,6 +1,7 @@
 // Platform strings: "os/arch[/variant]" (dockerfile.md 7.4).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -27,5 +28,13 @@ absl::StatusOr<Platform> ParsePlatform(absl::string_view text,
 // TARGETPLATFORM and its likes, BUILD... for the host (dockerfile.md 7.3).
 void SetPlatformArguments(const Platform& target, const Platform& host,
                           Variables& globals);
+
+// The nearest known word, when `platform` has an operating system or an
+// architecture that nobody knows.
+struct PlatformWord {
+  std::string wrong;
+  std::string near;
+};
+std::optional<PlatformWord> UnknownPlatformWord(const Platform& platform);
 
 }  // namespace lamina::frontend

@@ -61,7 +61,7 @@ class MountLowering {
 
  private:
   bool SetTarget(Mount& mount, SourceRange range);
-  bool SetSource(Mount& mount, const std::string& from, SourceRange range);
+  bool SetSource(Mount& mount, const std::string& from, const Flag& flag);
   uint32_t InputPosition(ir::NodeId node);
 
   Stage& stage_;
@@ -73,10 +73,18 @@ std::optional<Mount> MountLowering::Lower(const Flag& flag) {
   auto expand = [&](absl::string_view value) {
     return ExpandWord(value, stage_.escape(), stage_.VariablesFor(value));
   };
-  absl::StatusOr<MountSpec> spec = ParseMount(*flag.value, expand);
+  MountMistake mistake;
+  absl::StatusOr<MountSpec> spec = ParseMount(*flag.value, expand, mistake);
   if (!spec.ok()) {
-    stage_.ValueError("bad-mount", flag.value_range,
-                      std::string(spec.status().message()));
+    SourceRange place = ValuePart(flag, mistake.place);
+    Diagnostic bad = {.code = "bad-mount",
+                      .range = place,
+                      .message = std::string(spec.status().message())};
+    if (!mistake.better.empty() && place != flag.value_range) {
+      bad.fix = {{absl::StrCat("write `", mistake.better, "`"),
+                  {{place, mistake.better}}}};
+    }
+    stage_.AddValueError(std::move(bad));
     return std::nullopt;
   }
   Mount mount = std::move(spec->mount);
@@ -85,7 +93,7 @@ std::optional<Mount> MountLowering::Lower(const Flag& flag) {
     ++ssh_count_;
   }
   if (!SetTarget(mount, flag.value_range) ||
-      !SetSource(mount, spec->from, flag.value_range)) {
+      !SetSource(mount, spec->from, flag)) {
     return std::nullopt;
   }
   return mount;
@@ -100,19 +108,24 @@ bool MountLowering::SetTarget(Mount& mount, SourceRange range) {
                      : CleanPath(absl::StrCat(stage_.config().working_dir, "/",
                                               mount.target));
   if (mount.target == "/") {
-    stage_.ValueError("bad-mount", range, "invalid mount target \"/\"");
+    stage_.ValueError("bad-mount", range,
+                      "invalid mount target \"/\"; name a folder below it");
     return false;
   }
   return true;
 }
 
 bool MountLowering::SetSource(Mount& mount, const std::string& from,
-                              SourceRange range) {
+                              const Flag& flag) {
   bool bind = mount.type == Mount::Type::kBind;
   if (!bind && (mount.type != Mount::Type::kCache || from.empty())) {
     mount.source.clear();
     return true;
   }
+  MountMistake ignored;
+  absl::StatusOr<MountFrom> named = ParseMountFrom(*flag.value, ignored);
+  SourceRange range =
+      named.ok() ? ValuePart(flag, named->place) : flag.value_range;
   std::optional<Source> source =
       from.empty() ? stage_.Context()
                    : stage_.FindSource({from, false, range}, mount.target);
@@ -155,9 +168,10 @@ void CheckMounts(const Statement& statement, Diagnostics& diagnostics) {
     if (flag.name != "mount" || !flag.value.has_value()) {
       continue;
     }
-    absl::StatusOr<std::string> from = ParseMountFrom(*flag.value);
+    MountMistake mistake;
+    absl::StatusOr<MountFrom> from = ParseMountFrom(*flag.value, mistake);
     if (!from.ok()) {
-      diagnostics.Error("bad-mount", flag.value_range,
+      diagnostics.Error("bad-mount", ValuePart(flag, mistake.place),
                         std::string(from.status().message()));
     }
   }

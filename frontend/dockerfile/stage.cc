@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
 
 namespace lamina::frontend {
@@ -92,13 +93,29 @@ void Stage::BeginFromImage(const ir::ImageReference& reference) {
 void Stage::CheckPlatform() {
   // A base has one configuration here, that of the target platform.
   const Platform& target = build_.outline.target_platform;
-  if (outline_.platform.has_value() && *outline_.platform != target) {
-    const grammar::Flag* flag = FindFlag(*outline_.from, "platform");
-    Error("unsupported-platform", flag->value_range,
-          absl::StrCat("`--platform` asks for ", outline_.platform->Text(),
-                       ", but the target platform is ", target.Text(),
-                       "; a build takes all its images from one platform"));
+  if (!outline_.platform.has_value() || *outline_.platform == target) {
+    return;
   }
+  const grammar::Flag* flag = FindFlag(*outline_.from, "platform");
+  Diagnostic other = {.code = "unsupported-platform",
+                      .range = flag->value_range,
+                      .message = absl::StrCat(
+                          "`--platform` asks for ", outline_.platform->Text(),
+                          ", but the target platform is ", target.Text(),
+                          "; a build takes all its images from one "
+                          "platform")};
+  if (auto word = UnknownPlatformWord(*outline_.platform)) {
+    size_t at = flag->value->find(word->wrong);
+    if (at != std::string::npos) {
+      uint32_t begin = at;
+      uint32_t size = word->wrong.size();
+      other.range = ValuePart(*flag, {begin, begin + size});
+      other.fix = {{absl::StrCat("write `", word->near, "`"),
+                    {{*other.range, word->near}}}};
+    }
+    absl::StrAppend(&other.message, "; did you mean `", word->near, "`?");
+  }
+  build_.diagnostics.Add(std::move(other));
 }
 
 void Stage::FinishBase() {
@@ -143,7 +160,9 @@ std::optional<std::string> Stage::Expand(absl::string_view text,
   absl::StatusOr<std::string> value =
       ExpandWord(text, escape_, VariablesFor(text));
   if (!value.ok()) {
-    Error("bad-expansion", range, std::string(value.status().message()));
+    absl::string_view message = value.status().message();
+    Error("bad-expansion", range,
+          absl::StrCat(message, ExpansionHint(message)));
     return std::nullopt;
   }
   return *std::move(value);
@@ -172,13 +191,18 @@ void Stage::Error(absl::string_view code, SourceRange range,
 
 void Stage::ValueError(absl::string_view code, SourceRange range,
                        std::string message) {
-  if (!guesses_) {
-    Error(code, range, std::move(message));
-    return;
+  AddValueError({.code = std::string(code),
+                 .range = range,
+                 .message = std::move(message)});
+}
+
+void Stage::AddValueError(Diagnostic diagnostic) {
+  if (guesses_) {
+    diagnostic.severity = Severity::kWarning;
+    absl::StrAppend(&diagnostic.message,
+                    "; unless the unknown base sets the variable here");
   }
-  Warning(code, range,
-          absl::StrCat(message,
-                       "; unless the unknown base sets the variable here"));
+  build_.diagnostics.Add(std::move(diagnostic));
 }
 
 void Stage::Warning(absl::string_view code, SourceRange range,
@@ -283,13 +307,13 @@ std::optional<Source> Stage::FindSource(const OriginName& use,
       target.empty()
           ? absl::StrCat("cannot copy from stage \"", use.name,
                          "\", it needs to be defined before current stage \"",
-                         outline_.label, "\"")
+                         outline_.label, "\"; move its FROM up")
           : absl::StrCat("cannot mount from stage \"", use.name, "\" to \"",
                          target,
                          "\", stage needs to be defined before current "
-                         "command");
+                         "command; move its FROM up");
   early.notes.push_back(
-      {build_.outline.stages[origin->stage].from->range, "the stage is here"});
+      {build_.outline.stages[origin->stage].Name(), "the stage is here"});
   build_.diagnostics.Add(std::move(early));
   return std::nullopt;
 }

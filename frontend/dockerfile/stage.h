@@ -80,6 +80,7 @@ class Stage {
   // An error that lies in the value of a word, not in its form.
   void ValueError(absl::string_view code, SourceRange range,
                   std::string message);
+  void AddValueError(Diagnostic diagnostic);
   void Warning(absl::string_view code, SourceRange range, std::string message);
 
   // Adds a history entry without a layer.

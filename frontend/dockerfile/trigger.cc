@@ -56,7 +56,8 @@ std::optional<Statement> ParseTrigger(absl::string_view text, SourceRange from,
       grammar::ParseDockerfile(source, DockerfileKeywords(), found);
   if (!found.has_errors() && syntax.statements.size() != 1) {
     found.Error("bad-trigger", from,
-                "onbuild trigger should be a single expression");
+                "onbuild trigger should be a single expression; write an "
+                "ONBUILD for each");
   }
   std::optional<Statement> trigger;
   if (!found.has_errors()) {
@@ -72,6 +73,9 @@ std::optional<Statement> ParseTrigger(absl::string_view text, SourceRange from,
   }
   for (Diagnostic diagnostic : found.all()) {
     diagnostic.range = from;
+    // Their places are in the text of the trigger.
+    diagnostic.notes.clear();
+    diagnostic.fix.reset();
     diagnostic.message = absl::StrCat(diagnostic.message,
                                       "; in the trigger `ONBUILD ", text, "`");
     diagnostics.Add(std::move(diagnostic));

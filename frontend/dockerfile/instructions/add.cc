@@ -36,10 +36,11 @@ void LowerAdd(const Statement& statement, Stage& stage) {
     remote = remote || IsGitSource(word.text) || IsHttpSource(word.text);
   }
   if (checksum != nullptr && !checksum->value->empty() && !remote) {
-    stage.Error("bad-flag", checksum->range,
+    stage.Error("bad-flag", NameRange(*checksum),
                 statement.words.size() > 2
-                    ? "checksum can't be specified for multiple sources"
-                    : "checksum requires HTTP(S) or Git sources");
+                    ? "checksum can't be specified for multiple sources; "
+                      "remove it, or write an ADD for each source"
+                    : "checksum requires HTTP(S) or Git sources; remove it");
     return;
   }
   LowerCopy(statement, FlagIsTrue(statement, "unpack", /*otherwise=*/true),

@@ -17,11 +17,13 @@ constexpr FlagSpec kFlags[] = {
 
 bool Accepts(absl::string_view source, SourceRange range, Stage& stage) {
   if (IsGitSource(source)) {
-    stage.Error("bad-source", range, "source can't be a git ref for COPY");
+    stage.Error("bad-source", range,
+                "source can't be a git ref for COPY; clone it in a RUN");
     return false;
   }
   if (IsHttpSource(source)) {
-    stage.Error("bad-source", range, "source can't be a URL for COPY");
+    stage.Error("bad-source", range,
+                "source can't be a URL for COPY; fetch it in a RUN");
     return false;
   }
   return true;

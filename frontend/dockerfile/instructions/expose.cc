@@ -14,6 +14,9 @@ namespace {
 using grammar::Statement;
 using grammar::Word;
 
+constexpr absl::string_view kPortHint =
+    "; it is a number from 0 to 65535, or FIRST-LAST";
+
 struct PortRange {
   int first = 0;
   int last = 0;
@@ -91,27 +94,31 @@ absl::StatusOr<std::vector<std::string>> ReadPorts(absl::string_view word) {
     ip = ip.substr(1, ip.size() - 2);
   }
   if (container.empty()) {
-    return Invalid("port: ", GoQuote(word), ": no port specified");
+    return Invalid("port: ", GoQuote(word),
+                   ": no port specified; write a port, as in `80/tcp`");
   }
+  std::string hint = DidYouMean(protocol, {"tcp", "udp", "sctp"});
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
-    return Invalid("port: ", GoQuote(word), ": invalid proto: ", protocol);
+    return Invalid("port: ", GoQuote(word), ": invalid proto: ", protocol,
+                   hint.empty() ? "; it is tcp, udp or sctp" : hint);
   }
   if (!ip.empty() && !IsAddress(ip)) {
-    return Invalid("IP address: ", ip);
+    return Invalid("IP address: ", ip, "; write one such as 127.0.0.1");
   }
   std::optional<PortRange> ports = ReadRange(container);
   if (!ports.has_value()) {
-    return Invalid("containerPort: ", container);
+    return Invalid("containerPort: ", container, kPortHint);
   }
   if (!host.empty()) {
     std::optional<PortRange> hosts = ReadRange(host);
     if (!hosts.has_value()) {
-      return Invalid("hostPort: ", host);
+      return Invalid("hostPort: ", host, kPortHint);
     }
     if (ports->first != ports->last &&
         ports->last - ports->first != hosts->last - hosts->first) {
-      return Invalid("ranges specified for container and host Ports: ",
-                     container, " and ", host);
+      return Invalid(
+          "ranges specified for container and host Ports: ", container, " and ",
+          host, "; give both the same number of ports");
     }
   }
   std::vector<std::string> result;
@@ -133,7 +140,8 @@ std::vector<Word> SortedWords(const Statement& statement) {
 void Check(const Statement& statement, Diagnostics& diagnostics) {
   if (statement.words.empty()) {
     diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      "EXPOSE requires at least one argument");
+                      "EXPOSE requires at least one argument; write a port, as "
+                      "in `EXPOSE 80/tcp`");
   }
 }
 

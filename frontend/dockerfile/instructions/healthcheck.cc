@@ -39,7 +39,8 @@ absl::StatusOr<int64_t> ReadDuration(const Flag& flag) {
   absl::StatusOr<int64_t> value = ParseDuration(*flag.value);
   if (value.ok() && *value != 0 && *value < 1000 * 1000) {
     return absl::InvalidArgumentError(
-        absl::StrCat("Interval \"", flag.name, "\" cannot be less than 1ms"));
+        absl::StrCat("Interval \"", flag.name,
+                     "\" cannot be less than 1ms; 0 stands for the default"));
   }
   return value;
 }
@@ -48,11 +49,13 @@ absl::StatusOr<int64_t> ReadRetries(const Flag& flag) {
   int32_t retries = 0;
   if (!flag.value->empty() && !absl::SimpleAtoi(*flag.value, &retries)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("invalid number of retries: ", *flag.value));
+        absl::StrCat("invalid number of retries: ", *flag.value,
+                     "; write a number such as 3"));
   }
   if (retries < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--retries cannot be negative (", retries, ")"));
+        absl::StrCat("--retries cannot be negative (", retries,
+                     "); 0 stands for the default"));
   }
   return retries;
 }
@@ -70,24 +73,35 @@ void CheckFlagValue(const Flag& flag, Diagnostics& diagnostics) {
 }
 
 void Check(const Statement& statement, Diagnostics& diagnostics) {
-  auto report = [&](std::string message) {
-    diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      std::move(message));
+  auto report = [&](SourceRange range, std::string message) {
+    diagnostics.Error("bad-arguments", range, std::move(message));
   };
   bool has_command =
       statement.json ? !statement.words.empty() : !statement.text.text.empty();
   if (statement.type.empty()) {
-    report("HEALTHCHECK requires at least one argument");
+    report(ArgumentRange(statement),
+           "HEALTHCHECK requires at least one argument; write `HEALTHCHECK "
+           "CMD COMMAND` or `HEALTHCHECK NONE`");
   } else if (statement.type == "NONE") {
     if (statement.json || !statement.text.text.empty()) {
-      report("HEALTHCHECK NONE takes no arguments");
+      report(ArgumentRange(statement),
+             "HEALTHCHECK NONE takes no arguments; remove this");
     }
     return;
   } else if (statement.type != "CMD") {
-    report(absl::StrCat("Unknown type ", GoQuote(statement.type),
-                        " in HEALTHCHECK (try CMD)"));
+    ReportUnknown(
+        {.code = "bad-arguments",
+         .range = statement.type_range,
+         .message = absl::StrCat("Unknown type ", GoQuote(statement.type),
+                                 " in HEALTHCHECK (try CMD)"),
+         .word = statement.type,
+         .candidates = {"CMD", "NONE"},
+         .otherwise = "; write CMD before the command"},
+        diagnostics);
   } else if (!has_command) {
-    report("Missing command after HEALTHCHECK CMD");
+    report(statement.type_range,
+           "Missing command after HEALTHCHECK CMD; write the command that "
+           "tests the container");
   }
   for (const Flag& flag : statement.flags) {
     for (const FlagSpec& known : kFlags) {

@@ -11,17 +11,21 @@ using grammar::Statement;
 void Check(const Statement& statement, Diagnostics& diagnostics) {
   if (statement.inner.empty()) {
     diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      "ONBUILD requires at least one argument");
+                      "ONBUILD requires at least one argument; write the "
+                      "instruction that a child image runs");
     return;
   }
   const Statement& inner = statement.inner[0];
   if (inner.keyword == "ONBUILD") {
     diagnostics.Error("bad-trigger", inner.keyword_word.range,
-                      "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+                      "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed; "
+                      "remove one of the two");
   } else if (inner.keyword == "FROM" || inner.keyword == "MAINTAINER") {
     diagnostics.Error(
         "bad-trigger", inner.keyword_word.range,
-        absl::StrCat(inner.keyword, " isn't allowed as an ONBUILD trigger"));
+        absl::StrCat(inner.keyword,
+                     " isn't allowed as an ONBUILD trigger; only what runs "
+                     "inside a stage is"));
   }
 }
 

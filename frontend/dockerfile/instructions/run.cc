@@ -1,3 +1,4 @@
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -22,21 +23,35 @@ constexpr FlagSpec kFlags[] = {
     {"device", FlagKind::kList},
 };
 
-void CheckChoice(const Flag& flag, Diagnostics& diagnostics) {
+void CheckWord(const Flag& flag, std::string message,
+               std::vector<std::string> known, Diagnostics& diagnostics) {
   std::string value = flag.value.value_or("");
-  if (flag.name == "network" && value != "" && value != "default" &&
-      value != "none" && value != "host") {
-    diagnostics.Error("bad-flag", flag.value_range,
-                      absl::StrCat("invalid network mode ", GoQuote(value)));
-  } else if (flag.name == "security" && value != "" && value != "sandbox" &&
-             value != "insecure") {
-    diagnostics.Error(
-        "bad-flag", flag.value_range,
-        absl::StrCat("security ", GoQuote(value), " is not valid"));
+  bool fits = value.empty() || absl::c_linear_search(known, value);
+  if (!fits) {
+    std::string hint = absl::StrCat("; it is ", Choices(known));
+    ReportUnknown({.code = "bad-flag",
+                   .range = flag.value_range,
+                   .message = std::move(message),
+                   .word = std::move(value),
+                   .candidates = std::move(known),
+                   .otherwise = std::move(hint)},
+                  diagnostics);
+  }
+}
+
+void CheckChoice(const Flag& flag, Diagnostics& diagnostics) {
+  std::string value = GoQuote(flag.value.value_or(""));
+  if (flag.name == "network") {
+    CheckWord(flag, absl::StrCat("invalid network mode ", value),
+              {"default", "none", "host"}, diagnostics);
+  } else if (flag.name == "security") {
+    CheckWord(flag, absl::StrCat("security ", value, " is not valid"),
+              {"sandbox", "insecure"}, diagnostics);
   } else if (flag.name == "device") {
-    diagnostics.Error("unsupported-flag", flag.range,
+    diagnostics.Error("unsupported-flag", NameRange(flag),
                       "`--device` is not supported: device feature is only "
-                      "supported in Dockerfile frontend 1.14.0-labs or later");
+                      "supported in Dockerfile frontend 1.14.0-labs or later; "
+                      "remove it");
   }
 }
 
@@ -47,7 +62,7 @@ void Check(const Statement& statement, Diagnostics& diagnostics) {
   CheckMounts(statement, diagnostics);
   if (statement.json && statement.words.empty()) {
     diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      "arguments are required");
+                      "arguments are required; name the program to run");
   }
 }
 

@@ -1,4 +1,7 @@
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/json.h"
 #include "frontend/dockerfile/arguments.h"
 #include "frontend/dockerfile/go_text.h"
 #include "frontend/dockerfile/instruction.h"
@@ -8,14 +11,33 @@ namespace {
 
 using grammar::Statement;
 
+// The words as the list that was meant: quotes, brackets and commas dropped.
+std::string AsJson(absl::string_view text) {
+  std::vector<std::string> words;
+  for (absl::string_view word :
+       absl::StrSplit(text, absl::ByAnyChar(" \t[],'\""), absl::SkipEmpty())) {
+    words.push_back(PrintJson(Json(std::string(word))));
+  }
+  return absl::StrCat("[", absl::StrJoin(words, ", "), "]");
+}
+
 void Check(const Statement& statement, Diagnostics& diagnostics) {
   if (statement.text.text.empty() ||
       (statement.json && statement.words.empty())) {
     diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      "SHELL requires at least one argument");
+                      "SHELL requires at least one argument; write `SHELL "
+                      "[\"/bin/sh\", \"-c\"]`");
   } else if (!statement.json) {
-    diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      "SHELL requires the arguments to be in JSON form");
+    std::string json = AsJson(statement.text.text);
+    Diagnostic bad = {
+        .code = "bad-arguments",
+        .range = ArgumentRange(statement),
+        .message = absl::StrCat(
+            "SHELL requires the arguments to be in JSON form; write `SHELL ",
+            json, "`")};
+    bad.fix = {{absl::StrCat("write `", json, "`"),
+                {{ArgumentRange(statement), json}}}};
+    diagnostics.Add(std::move(bad));
   }
 }
 

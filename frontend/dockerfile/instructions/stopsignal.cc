@@ -1,4 +1,6 @@
 #include <array>
+#include <string>
+#include <vector>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
@@ -53,8 +55,16 @@ void Lower(const Statement& statement, Stage& stage) {
     return;
   }
   if (!IsSignal(*signal)) {
+    std::vector<std::string> names;
+    for (absl::string_view name : kNames) {
+      names.push_back(absl::StrCat("SIG", name));
+    }
+    std::string hint = DidYouMean(*signal, names);
     stage.ValueError("bad-arguments", statement.text.range,
-                     absl::StrCat("invalid signal: ", *signal));
+                     absl::StrCat("invalid signal: ", *signal,
+                                  hint.empty() ? "; write a name such as "
+                                                 "SIGTERM, or a number"
+                                               : hint));
     return;
   }
   stage.config().stop_signal = *signal;

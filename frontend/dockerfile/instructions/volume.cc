@@ -11,12 +11,12 @@ using grammar::Statement;
 using grammar::Word;
 
 constexpr absl::string_view kEmpty =
-    "VOLUME specified can not be an empty string";
+    "VOLUME specified can not be an empty string; name a folder";
 
 void Check(const Statement& statement, Diagnostics& diagnostics) {
   if (statement.words.empty()) {
     diagnostics.Error("bad-arguments", ArgumentRange(statement),
-                      "VOLUME requires at least one argument");
+                      "VOLUME requires at least one argument; name a folder");
   }
   for (const Word& word : statement.words) {
     if (absl::StripAsciiWhitespace(word.text).empty()) {
