@@ -186,6 +186,10 @@ class Executor {
                                  store_));
     made_[index] = {record.layer, record.created};
     Report(BuildEvent::Kind::kCached, step);
+    Keep(record);
+    for (StepRecord& alias : Aliases(plan_.steps[step], record)) {
+      Keep(std::move(alias));
+    }
     std::lock_guard lock(mutex_);
     ++result_.steps_cached;
     return absl::OkStatus();
@@ -219,8 +223,8 @@ class Executor {
       ASSIGN_OR_RETURN(lock, store_.Lock(key));
       ASSIGN_OR_RETURN(auto record, store_.FindStep(key));
       if (may_hit && record.has_value()) {
-        if (copies) {
-          RETURN_IF_ERROR(AddAliases(step, *record));
+        for (const StepRecord& alias : Aliases(step, *record)) {
+          RETURN_IF_ERROR(store_.AddStep(alias));
         }
         return UseRecord(number, *record);
       }
@@ -267,26 +271,39 @@ class Executor {
     record.name = step.name;
     record.inputs = StepInputs(node, results_, listings);
     RETURN_IF_ERROR(store_.AddStep(record));
-    if (std::holds_alternative<ir::Copy>(node.op) && !listings.empty()) {
-      RETURN_IF_ERROR(AddAliases(step, record));
+    for (StepRecord& alias : Aliases(step, record)) {
+      RETURN_IF_ERROR(store_.AddStep(alias));
+      Keep(std::move(alias));
     }
+    Keep(std::move(record));
     return absl::OkStatus();
   }
 
   // A COPY is found by its parent alone, which says that reading the files is
   // worth it, and one from a stage by that stage's chain, which needs no files.
-  absl::Status AddAliases(const Step& step, StepRecord record) {
+  std::vector<StepRecord> Aliases(const Step& step,
+                                  const StepRecord& record) const {
     const ir::Node& node = plan_.graph.nodes[step.node];
-    if (!SourceReads(plan_.graph, node)[0].from_context) {
-      record.key = StepKey(node, results_, {}, plan_.options);
-      record.inputs = StepInputs(node, results_, {});
-      RETURN_IF_ERROR(store_.AddStep(record));
+    std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
+    std::vector<StepRecord> aliases;
+    if (!std::holds_alternative<ir::Copy>(node.op) || reads.empty()) {
+      return aliases;
     }
-    record.key = PrefixKey(node, results_);
-    record.layer.reset();
-    record.name.clear();
-    record.inputs.clear();
-    return store_.AddStep(record);
+    if (!reads[0].from_context) {
+      aliases.push_back(record);
+      aliases.back().key = StepKey(node, results_, {}, plan_.options);
+      aliases.back().inputs = StepInputs(node, results_, {});
+    }
+    StepRecord prefix;
+    prefix.key = PrefixKey(node, results_);
+    prefix.created = record.created;
+    aliases.push_back(std::move(prefix));
+    return aliases;
+  }
+
+  void Keep(StepRecord record) {
+    std::lock_guard lock(mutex_);
+    result_.records.push_back(std::move(record));
   }
 
   static constexpr size_t kNoStep = static_cast<size_t>(-1);

@@ -44,6 +44,8 @@ struct BuildResult {
   std::optional<StepFailure> failure;
   int steps_run = 0;
   int steps_cached = 0;
+  // What a later build needs to find every step cached. Only after success.
+  std::vector<StepRecord> records;
 };
 
 // Steps of stages that do not need each other run at the same time. After a

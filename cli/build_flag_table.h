@@ -72,6 +72,12 @@ inline constexpr Flag kBuildFlags[] = {
      .help = "plan without the bases that are not in the store; fetch nothing",
      .group = "Running"},
     {.name = "no-cache", .help = "run every step anew", .group = "Running"},
+    {.name = "cache-from", .value = "FOLDER",
+     .help = "take cached steps from there; also type=local,src=FOLDER",
+     .repeatable = true, .group = "Running"},
+    {.name = "cache-to", .value = "FOLDER",
+     .help = "write this build's steps there; also type=local,dest=FOLDER",
+     .repeatable = true, .group = "Running"},
     {.name = "no-cache-filter", .value = "STAGE[,STAGE]",
      .help = "run the steps of these stages anew", .repeatable = true,
      .group = "Running"},
@@ -118,8 +124,6 @@ inline constexpr Flag kBuildFlags[] = {
             "lamina does not speak to registries yet; fetch the base with "
             "`skopeo copy docker://NAME docker-archive:FILE` and `lamina load "
             "-i FILE`"),
-    RefusedFlag("cache-from", "SPEC", "cache to read", kNotYet),
-    RefusedFlag("cache-to", "SPEC", "cache to write", kNotYet),
     RefusedFlag("max-layers", "N", "layers at the most", kNotYet),
     RefusedFlag("layer-lock", "FILE", "layout of the last release", kNotYet),
     RefusedFlag("squash", "", "one layer", kNotYet),

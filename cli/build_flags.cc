@@ -321,12 +321,51 @@ absl::Status ReadAgent(const std::string& text, BuildInput& input) {
   return absl::OkStatus();
 }
 
+// FOLDER, or docker's type=local,src=FOLDER and type=local,dest=FOLDER.
+absl::StatusOr<std::string> ReadCacheSpec(absl::string_view flag,
+                                          absl::string_view place,
+                                          const std::string& text) {
+  if (!absl::StrContains(text, '=')) {
+    return text;
+  }
+  std::string folder;
+  ASSIGN_OR_RETURN(auto fields, ParseFields(text));
+  for (const auto& [key, value] : fields) {
+    if (key == "type" && value != "local") {
+      return UsageError(absl::StrCat("--", flag, " knows type=local only, not `",
+                                     value, "`: lamina keeps caches in folders"));
+    }
+    if (key == place) {
+      folder = value;
+    } else if (key != "type" && !(key == "mode" && value == "max")) {
+      return UsageError(absl::StrCat("--", flag, " does not know `", key, "=",
+                                     value, "`; it takes type=local,", place,
+                                     "=FOLDER"));
+    }
+  }
+  if (folder.empty()) {
+    return UsageError(absl::StrCat("--", flag, " ", text, " has no ", place,
+                                   "=FOLDER"));
+  }
+  return folder;
+}
+
 absl::Status ReadResources(const Invocation& invocation, BuildInput& input) {
   for (const std::string& text : invocation.GetAll("secret")) {
     RETURN_IF_ERROR(ReadSecret(text, input));
   }
   for (const std::string& text : invocation.GetAll("ssh")) {
     RETURN_IF_ERROR(ReadAgent(text, input));
+  }
+  for (const std::string& text : invocation.GetAll("cache-from")) {
+    ASSIGN_OR_RETURN(std::string folder,
+                     ReadCacheSpec("cache-from", "src", text));
+    input.caches_to_read.push_back(std::move(folder));
+  }
+  for (const std::string& text : invocation.GetAll("cache-to")) {
+    ASSIGN_OR_RETURN(std::string folder,
+                     ReadCacheSpec("cache-to", "dest", text));
+    input.caches_to_write.push_back(std::move(folder));
   }
   for (const std::string& text : invocation.GetAll("no-cache-filter")) {
     for (absl::string_view stage : absl::StrSplit(text, ',')) {

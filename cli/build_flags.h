@@ -32,6 +32,8 @@ struct BuildInput {
   std::vector<OutputSpec> outputs;
   backend::LayerWriterOptions layers;
   backend::RunResources resources;
+  std::vector<std::string> caches_to_read;  // Folders.
+  std::vector<std::string> caches_to_write;
   RenderOptions render;
   bool offline = false;  // --offline: a plan may have unknown bases.
 };

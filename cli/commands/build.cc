@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "backend/cache_folder.h"
 #include "backend/executor.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -184,6 +185,9 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
                    ReadDurability(invocation));
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStore(invocation, durability));
+  for (const std::string& folder : input.caches_to_read) {
+    RETURN_IF_ERROR(backend::ReadCacheFolder(folder, *store));
+  }
   ASSIGN_OR_RETURN(Compiled compiled,
                    Compile(input, invocation.Get("emit"),
                            invocation.Get("opt") != "0", store.get()));
@@ -213,6 +217,10 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
     fwrite(log.data(), 1, log.size(), stderr);
   }
   RETURN_IF_ERROR(WriteOutputs(invocation, input, *result, *store));
+  for (const std::string& folder : input.caches_to_write) {
+    RETURN_IF_ERROR(backend::WriteCacheFolder(result->records, folder, *store,
+                                              input.layers));
+  }
   if (!quiet && mode != ProgressMode::kQuiet) {
     fputs(Summary(*result).c_str(), stderr);
   }

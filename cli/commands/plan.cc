@@ -14,6 +14,11 @@ namespace {
 
 absl::StatusOr<int> RunPlan(const Invocation& invocation) {
   ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation));
+  if (!input.caches_to_read.empty() || !input.caches_to_write.empty()) {
+    return UsageError(
+        "plan writes nothing, neither to the store nor to a cache folder: it "
+        "takes no --cache-from and --cache-to");
+  }
   input.plan.read_everything = true;
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreForReading(StoreRoot(invocation.Get("root"))));
