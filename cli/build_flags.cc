@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/status.h"
 #include "cli/error_format.h"
+#include "cli/context_input.h"
 #include "cli/store_access.h"
 #include "ir/image_reference.h"
 
@@ -156,14 +157,22 @@ absl::StatusOr<ir::IgnoreMatcher> FindIgnores(const std::string& named,
 }
 
 absl::StatusOr<SourceFile> ReadBuildFile(const std::string& named,
-                                         const std::string& folder,
+                                         const ContextInput& context,
                                          std::string* path) {
+  const std::string& folder = context.folder;
+  if (context.build_file.has_value()) {
+    *path = JoinPath(folder, "Dockerfile");
+    return SourceFile("<stdin>", *context.build_file);
+  }
   if (named == "-") {
     ASSIGN_OR_RETURN(std::string text, ReadAll(STDIN_FILENO, 64 << 20));
     *path = JoinPath(folder, "Dockerfile");
     return SourceFile("<stdin>", std::move(text));
   }
-  std::string name = named;
+  // In an archive -f names a file of it.
+  std::string name = named.empty() || context.unpacked == nullptr
+                         ? named
+                         : JoinPath(folder, named);
   if (named.empty()) {
     name = JoinPath(folder, "Dockerfile");
     if (!FileExists(name) && FileExists(JoinPath(folder, "dockerfile"))) {
@@ -171,7 +180,8 @@ absl::StatusOr<SourceFile> ReadBuildFile(const std::string& named,
     }
     if (!FileExists(name)) {
       return UserError(absl::StrCat(
-          "there is no Dockerfile in ", folder,
+          "there is no Dockerfile in ",
+          context.unpacked == nullptr ? folder : "the archive",
           "; name the build file with -f, or the folder it is in"));
     }
   }
@@ -182,12 +192,15 @@ absl::StatusOr<SourceFile> ReadBuildFile(const std::string& named,
   *path = name;
   // The folder of the user's own prompt needs no naming.
   std::string shown = absl::StartsWith(name, "./") ? name.substr(2) : name;
+  if (context.unpacked != nullptr) {
+    shown = name.substr(folder.size() + 1);
+  }
   return SourceFile(std::move(shown), *std::move(text));
 }
 
 absl::Status ReadContext(const Invocation& invocation,
+                         const std::string& folder,
                          const std::string& build_file, BuildInput& input) {
-  const std::string& folder = invocation.words()[0];
   backend::LocalContext context;
   context.path = folder;
   ASSIGN_OR_RETURN(context.ignore, FindIgnores(invocation.Get("ignorefile"),
@@ -463,18 +476,8 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFields(
 
 absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   BuildInput input;
-  const std::string& folder = invocation.words()[0];
-  if (folder == "-" || absl::StrContains(folder, "://") ||
-      absl::StartsWith(folder, "git@")) {
-    return UsageError(
-        "the build context must be a folder; archives, URLs and git "
-        "repositories cannot be contexts yet");
-  }
-  struct stat info;
-  if (stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-    return UsageError(
-        absl::StrCat("the build context `", folder, "` is no folder"));
-  }
+  ASSIGN_OR_RETURN(ContextInput context, OpenContext(invocation.words()[0]));
+  input.unpacked_context = context.unpacked;
   std::string level = invocation.Get("opt");
   if (level != "0" && level != "1") {
     return UsageError(
@@ -482,9 +485,9 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   }
   std::string build_file;
   ASSIGN_OR_RETURN(input.source,
-                   ReadBuildFile(invocation.Get("file"), folder, &build_file));
+                   ReadBuildFile(invocation.Get("file"), context, &build_file));
   RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
-  RETURN_IF_ERROR(ReadContext(invocation, build_file, input));
+  RETURN_IF_ERROR(ReadContext(invocation, context.folder, build_file, input));
   RETURN_IF_ERROR(ReadResources(invocation, input));
   RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
   RETURN_IF_ERROR(ReadOutputs(invocation, input));

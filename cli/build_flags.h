@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "backend/plan.h"
 #include "backend/run_mounts.h"
 #include "base/diagnostic.h"
+#include "base/files.h"
 #include "base/source.h"
 #include "cli/command.h"
 #include "frontend/lower.h"
@@ -32,6 +34,7 @@ struct BuildInput {
   std::vector<OutputSpec> outputs;
   backend::LayerWriterOptions layers;
   backend::RunResources resources;
+  std::shared_ptr<TempDir> unpacked_context;  // Lives as long as this.
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
   RenderOptions render;
