@@ -4,9 +4,10 @@
 usage: run_differential.py LAMINA COMPARE_IMAGES [--only WORD] [--keep DIR]
 Prints a line a case and `N passed, N failed`. Needs root, buildah and runc.
 """
-import argparse, concurrent.futures, bz2, gzip, io, lzma, os, re, shutil, subprocess, sys, tarfile, tempfile
+import argparse, concurrent.futures, bz2, gzip, io, lzma, os, re, shutil, subprocess, sys, tarfile, tempfile, threading
 
 KEYWORD = re.compile(r"(FROM|RUN|COPY|ADD|ENV|ARG|LABEL|WORKDIR|USER|EXPOSE|VOLUME|ENTRYPOINT|CMD|SHELL|STOPSIGNAL|HEALTHCHECK|MAINTAINER|ONBUILD)\s")
+BUILDAH = threading.Lock()
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # What differs by nature, whatever the case.
@@ -198,14 +199,16 @@ def compare(args, case, context, ours, theirs, buildah, env, name):
     done = run([args.lamina, "build", "--progress=plain", "-o", f"type=docker,dest={ours}", "-t", name, *case["flags"], context], env=env)
     if done.returncode:
         return "lamina: " + done.stdout
-    done = run(buildah + ["bud", "--runtime", "runc", "--pull-never", "--identity-label=false", "--format", "docker",
-                          "-t", f"localhost/{name}", *case["flags"], context])
-    if done.returncode:
-        return "buildah: " + done.stdout
-    done = run(buildah + ["push", "-q", f"localhost/{name}", f"docker-archive:{theirs}:localhost/out:1"])
-    if done.returncode:
-        return "buildah push: " + done.stdout
-    run(buildah + ["rmi", "-f", f"localhost/{name}"])
+    # Removing an image takes layers from a commit beside it.
+    with BUILDAH:
+        done = run(buildah + ["bud", "--runtime", "runc", "--pull-never", "--identity-label=false", "--format", "docker",
+                              "-t", f"localhost/{name}", *case["flags"], context])
+        if done.returncode:
+            return "buildah: " + done.stdout
+        done = run(buildah + ["push", "-q", f"localhost/{name}", f"docker-archive:{theirs}:localhost/out:1"])
+        if done.returncode:
+            return "buildah push: " + done.stdout
+        run(buildah + ["rmi", "-f", f"localhost/{name}"])
     done = run([sys.executable, args.compare, ours, theirs])
     if done.returncode == 2:
         return done.stdout
