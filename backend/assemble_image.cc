@@ -1,14 +1,19 @@
 #include "backend/assemble_image.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "backend/executor.h"
 #include "backend/formats/formats.h"
+#include "backend/step_trace.h"
 #include "base/status.h"
 
 namespace lamina::backend {
 namespace {
+
+// Set on the entries of layers that are made of parts of several steps.
+constexpr absl::string_view kLayoutComment = "lamina.layout.v0";
 
 // Times follow image-config.md 3: a layer's entry has the time its step ran,
 // entries without layer take the time of the first new layer or of the layer
@@ -16,6 +21,7 @@ namespace {
 std::vector<ir::HistoryEntry> MakeHistory(const Plan& plan,
                                           const ir::Target& target,
                                           const std::vector<MadeStep>& made,
+                                          const std::set<uint32_t>& with_layer,
                                           int64_t now) {
   std::string time;
   if (plan.options.source_date_epoch.has_value()) {
@@ -40,7 +46,7 @@ std::vector<ir::HistoryEntry> MakeHistory(const Plan& plan,
     ir::HistoryEntry entry = step.entry;
     if (step.node.has_value()) {
       const MadeStep& step_made = made[step.node->index];
-      entry.empty_layer = !step_made.layer.has_value();
+      entry.empty_layer = !with_layer.contains(step.node->index);
       if (!plan.options.source_date_epoch.has_value() &&
           step_made.created != 0) {
         time = ir::FormatTime(step_made.created);
@@ -56,15 +62,38 @@ std::vector<ir::HistoryEntry> MakeHistory(const Plan& plan,
 
 }  // namespace
 
-absl::StatusOr<Image> AssembleImage(const Plan& plan,
-                                    const ir::Target& target,
-                                    const std::vector<NodeResult>& results,
-                                    const std::vector<MadeStep>& made,
-                                    Store& store,
-                                    const ExecuteOptions& options) {
+absl::StatusOr<AssembledImage> AssembleImage(
+    const Plan& plan, const ir::Target& target,
+    const std::vector<NodeResult>& results, const std::vector<MadeStep>& made,
+    Store& store, const ExecuteOptions& options) {
+  TargetChain chain = FindChain(plan.graph, target);
+  FinishedChain finished;
+  finished.base_layers = results[chain.base.index].layers;
+  for (ir::NodeId step : chain.steps) {
+    finished.layers.push_back(made[step.index].layer);
+  }
+  AssembledImage assembled;
+  ASSIGN_OR_RETURN(
+      assembled.exported,
+      ExportLayers(finished, options.exports, options.layers, store));
+  if (assembled.exported.problem.has_value()) {
+    return assembled;
+  }
+  std::vector<LayerId> layers = finished.base_layers;
+  std::set<uint32_t> with_layer;
+  int without_step = 0;
+  for (const OwnLayer& own : assembled.exported.own) {
+    layers.push_back(own.id);
+    if (own.step > 0) {
+      with_layer.insert(chain.steps[own.step - 1].index);
+    } else {
+      ++without_step;
+    }
+  }
   ir::ImageDocument document;
   document.config = target.config;
-  document.history = MakeHistory(plan, target, made, options.now);
+  document.history =
+      MakeHistory(plan, target, made, with_layer, options.now);
   if (plan.options.source_date_epoch.has_value()) {
     document.created = ir::FormatTime(*plan.options.source_date_epoch);
   } else if (!document.history.empty()) {
@@ -72,7 +101,11 @@ absl::StatusOr<Image> AssembleImage(const Plan& plan,
   } else {
     document.created = ir::FormatTime(options.now);
   }
-  const std::vector<LayerId>& layers = results[target.root.index].layers;
+  for (int i = 0; i < without_step; ++i) {
+    document.history.push_back({.created = document.created,
+                                .created_by = "lamina layout",
+                                .comment = std::string(kLayoutComment)});
+  }
   for (LayerId id : layers) {
     ASSIGN_OR_RETURN(Layer layer, store.GetLayer(id));
     if (!layer.diff_id.has_value()) {
@@ -81,8 +114,10 @@ absl::StatusOr<Image> AssembleImage(const Plan& plan,
     }
     document.diff_ids.push_back(*layer.diff_id);
   }
-  return store.AddImage(ir::PrintImageDocument(document), layers,
-                        options.tags);
+  ASSIGN_OR_RETURN(assembled.image,
+                   store.AddImage(ir::PrintImageDocument(document), layers,
+                                  options.tags));
+  return assembled;
 }
 
 }  // namespace lamina::backend

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "backend/export_layers.h"
 #include "backend/plan.h"
 #include "backend/store/store.h"
 #include "ir/graph.h"
@@ -20,13 +21,17 @@ struct MadeStep {
   int64_t created = 0;  // Seconds since the epoch.
 };
 
-// Makes the tars that are still missing, aligns the history with the layers
-// (layers-and-archives.md 4.3) and publishes the image under its tags.
-absl::StatusOr<Image> AssembleImage(const Plan& plan,
-                                    const ir::Target& target,
-                                    const std::vector<NodeResult>& results,
-                                    const std::vector<MadeStep>& made,
-                                    Store& store,
-                                    const ExecuteOptions& options);
+struct AssembledImage {
+  std::optional<Image> image;  // None when there is a limit problem.
+  ExportedLayers exported;
+};
+
+// Chooses the layers, makes the tars that are still missing, aligns the history
+// with the layers (layers-and-archives.md 4.3) and publishes the image under
+// its tags.
+absl::StatusOr<AssembledImage> AssembleImage(
+    const Plan& plan, const ir::Target& target,
+    const std::vector<NodeResult>& results, const std::vector<MadeStep>& made,
+    Store& store, const ExecuteOptions& options);
 
 }  // namespace lamina::backend

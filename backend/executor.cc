@@ -53,9 +53,11 @@ class Executor {
     }
     CHECK(plan_.graph.targets.size() == 1);
     ASSIGN_OR_RETURN(
-        result_.image,
+        AssembledImage assembled,
         AssembleImage(plan_, plan_.graph.targets[0], results_, made_, store_,
                       options_));
+    result_.image = std::move(assembled.image);
+    result_.exported = std::move(assembled.exported);
     return std::move(result_);
   }
 

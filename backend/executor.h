@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "backend/build_event.h"
+#include "backend/export_layers.h"
 #include "backend/layer_writer.h"
 #include "backend/plan.h"
 #include "backend/run_mounts.h"
@@ -26,6 +27,7 @@ struct ExecuteOptions {
   std::string hostname = "buildkitsandbox";
   RunResources resources;
   int jobs = 1;  // Steps at once, at most.
+  ExportPolicy exports;
   // Set to a signal number by a signal handler: the build stops.
   const std::atomic<int>* cancel = nullptr;
 };
@@ -40,7 +42,8 @@ struct StepFailure {
 };
 
 struct BuildResult {
-  std::optional<Image> image;  // None after a failure.
+  std::optional<Image> image;  // None after a failure or a limit problem.
+  ExportedLayers exported;
   std::optional<StepFailure> failure;
   int steps_run = 0;
   int steps_cached = 0;

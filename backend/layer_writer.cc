@@ -29,7 +29,7 @@ constexpr size_t kMaxChunks = 16;
 // Writes the tar of a diff into chunks, file bytes straight from read(2).
 class TarStream {
  public:
-  TarStream(ir::StepDiff& diff, const OpenContent& open)
+  TarStream(ir::StepDiff& diff, const OpenContentPart& open)
       : diff_(diff), open_(open) {}
 
   absl::Status Fill(Chunk& chunk) {
@@ -79,11 +79,21 @@ class TarStream {
     Entry& entry = diff_.entries[next_++];
     RETURN_IF_ERROR(Check(entry));
     if (entry.type == EntryType::kFile) {
-      absl::StatusOr<UniqueFd> file = open_(entry);
-      if (!file.ok()) {
-        return Error(file.status());
-      }
-      file_ = *std::move(file);
+      RETURN_IF_ERROR(OpenFile(entry));
+    }
+    SetPending(TarHeader(entry));
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenFile(Entry& entry) {
+    absl::StatusOr<ContentPart> part = open_(entry);
+    if (!part.ok()) {
+      return Error(part.status());
+    }
+    file_ = std::move(part->fd);
+    whole_ = !part->size.has_value();
+    entry.size = part->size.value_or(0);
+    if (whole_) {
       struct stat info;
       if (fstat(file_.get(), &info) != 0) {
         return Error(ErrnoError("stat"));
@@ -92,10 +102,9 @@ class TarStream {
         return Error(absl::FailedPreconditionError("is no regular file now"));
       }
       entry.size = static_cast<uint64_t>(info.st_size);
-      left_ = entry.size;
-      in_file_ = true;
     }
-    SetPending(TarHeader(entry));
+    left_ = entry.size;
+    in_file_ = true;
     return absl::OkStatus();
   }
 
@@ -138,7 +147,8 @@ class TarStream {
   absl::Status End() {
     char beyond;
     ssize_t more = 0;
-    while ((more = read(file_.get(), &beyond, 1)) < 0 && errno == EINTR) {
+    while (whole_ && (more = read(file_.get(), &beyond, 1)) < 0 &&
+           errno == EINTR) {
     }
     if (more != 0) {
       return Error(more > 0 ? absl::AbortedError("grew while it was read")
@@ -151,11 +161,12 @@ class TarStream {
   }
 
   ir::StepDiff& diff_;
-  const OpenContent& open_;
+  const OpenContentPart& open_;
   size_t next_ = 0;      // The entry after the current one.
   std::string pending_;  // Header or padding; [position_, size) is to come.
   size_t position_ = 0;
   UniqueFd file_;
+  bool whole_ = true;  // The bytes are all of the file.
   uint64_t left_ = 0;  // Bytes of the file.
   bool in_file_ = false;
   bool ended_ = false;
@@ -168,6 +179,7 @@ class BlobOutput {
       const LayerWriterOptions& options, const std::string& path) {
     auto output = std::make_unique<BlobOutput>();
     output->blob_.compression = options.compression;
+    output->tee_ = options.tee;
     if (options.compression == Compression::kZstd) {
       ASSIGN_OR_RETURN(
           output->zstd_,
@@ -189,6 +201,11 @@ class BlobOutput {
       blob_.tar_size += chunk.size;
       return absl::OkStatus();
     }});
+    if (tee_ != nullptr) {
+      stages.push_back({[this](Chunk& chunk) {
+        return tee_({chunk.bytes.get(), chunk.size});
+      }});
+    }
     if (blob_.compression == Compression::kGzip) {
       stages.push_back(
           {[this](Chunk& chunk) { return Deflate(chunk); }, false});
@@ -247,6 +264,7 @@ class BlobOutput {
   }
 
   LayerBlob blob_;
+  std::function<absl::Status(absl::string_view)> tee_;
   int level_ = -1;
   UniqueFd file_;
   Hasher tar_hash_;
@@ -288,6 +306,19 @@ int UsefulThreads(const ir::StepDiff& diff, int threads) {
 
 absl::StatusOr<LayerBlob> WriteLayer(ir::StepDiff& diff,
                                      const OpenContent& open,
+                                     const LayerWriterOptions& options,
+                                     const std::string& path) {
+  OpenContentPart whole =
+      [&open](const Entry& entry) -> absl::StatusOr<ContentPart> {
+    ContentPart part;
+    ASSIGN_OR_RETURN(part.fd, open(entry));
+    return part;
+  };
+  return WriteLayer(diff, whole, options, path);
+}
+
+absl::StatusOr<LayerBlob> WriteLayer(ir::StepDiff& diff,
+                                     const OpenContentPart& open,
                                      const LayerWriterOptions& options,
                                      const std::string& path) {
   TarStream tar(diff, open);

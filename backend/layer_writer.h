@@ -2,7 +2,9 @@
 // reads, hashes, compresses on all cores and writes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,10 +18,22 @@ namespace lamina::backend {
 using OpenContent =
     std::function<absl::StatusOr<UniqueFd>(const ir::Entry& entry)>;
 
+// The bytes behind an entry: a whole file, or `size` bytes of one from its
+// present position.
+struct ContentPart {
+  UniqueFd fd;
+  std::optional<uint64_t> size;
+};
+using OpenContentPart =
+    std::function<absl::StatusOr<ContentPart>(const ir::Entry& entry)>;
+
 struct LayerWriterOptions {
   Compression compression = Compression::kNone;
   int compression_level = -1;  // -1: the format's default.
   int threads = 2;
+  // Sees the bytes of the uncompressed tar, in order, from one thread at a
+  // time; its failure ends the writing.
+  std::function<absl::Status(absl::string_view bytes)> tee;
 };
 
 // Writes the tar of `diff` to the new file `path`. Fills in the size and the
@@ -28,6 +42,10 @@ struct LayerWriterOptions {
 // diff and bytes give the same blob, whatever the number of threads.
 absl::StatusOr<LayerBlob> WriteLayer(ir::StepDiff& diff,
                                      const OpenContent& open,
+                                     const LayerWriterOptions& options,
+                                     const std::string& path);
+absl::StatusOr<LayerBlob> WriteLayer(ir::StepDiff& diff,
+                                     const OpenContentPart& open,
                                      const LayerWriterOptions& options,
                                      const std::string& path);
 

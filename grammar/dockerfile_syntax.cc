@@ -49,6 +49,7 @@ class DockerfileReader {
       any = true;
       ReadStatement(syntax);
     }
+    syntax.comments = lines_.TakeComments();
     if (!any) {
       diagnostics_.Error("no-instructions", {},
                          "file with no instructions; begin it with FROM");

@@ -95,6 +95,7 @@ struct DockerfileSyntax {
   std::optional<Word> syntax_directive;
   std::optional<Word> check_directive;
   std::vector<Statement> statements;
+  std::vector<Word> comments;  // After the last statement, `#` removed.
 };
 
 // Reads a Dockerfile. Reports every mistake of form it can find and goes on

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -51,6 +52,9 @@ class LineReader {
 
   // The next instruction; false at the end of the file.
   bool Next(LogicalLine& line);
+
+  // Comments that no instruction followed, once Next() is false.
+  std::vector<Word> TakeComments() { return std::exchange(comments_, {}); }
 
   // Moves the lines up to the terminator into `heredoc.body` and extends
   // `line` over them. False when the file ends first.

@@ -96,6 +96,9 @@ std::string PrintDockerfile(const DockerfileSyntax& syntax) {
   for (const Statement& statement : syntax.statements) {
     PrintStatement(statement, syntax.escape, out);
   }
+  for (const Word& comment : syntax.comments) {
+    absl::StrAppend(&out, "# ", comment.text, "\n");
+  }
   return out;
 }
 

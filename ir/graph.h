@@ -23,6 +23,15 @@ struct Places {
   friend bool operator==(const Places&, const Places&) { return true; }
 };
 
+// Where the user wants layers to end: `# lamina layer=cut|begin|end`.
+struct LayerMark {
+  bool cut = false;    // A layer begins with this step.
+  uint32_t group = 0;  // Steps of one group, from 1, form one layer together;
+                       // 0: none.
+
+  friend bool operator==(const LayerMark&, const LayerMark&) = default;
+};
+
 // One step of a build: an operation on the file systems its inputs produce.
 //
 // A node may only name nodes already in the graph, so id order is a
@@ -34,6 +43,7 @@ struct Node {
   std::string stage;           // Name of the stage, or its number from 0.
   std::string text;            // The instruction as users see it in progress.
   Places words;                // Copy: of each source, in their order.
+  LayerMark layer;
 
   friend bool operator==(const Node&, const Node&) = default;
 };

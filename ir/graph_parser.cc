@@ -375,6 +375,12 @@ absl::Status ReadNode(std::vector<Value> values, BuildGraph& graph) {
                  absl::SimpleAtoi(at->values[1].text, &node.source.end);
     fields.Require(valid, "at");
   }
+  if (std::optional<Value> layer = fields.Call("layer")) {
+    node.layer.cut = layer->values.size() == 2 && layer->values[0].text == "cut";
+    bool valid = layer->values.size() == (node.layer.cut ? 2 : 1) &&
+                 absl::SimpleAtoi(layer->values.back().text, &node.layer.group);
+    fields.Require(valid, "layer");
+  }
   RETURN_IF_ERROR(fields.Finish());
   AddNode(graph, std::move(node));
   return absl::OkStatus();

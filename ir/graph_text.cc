@@ -176,6 +176,10 @@ std::string PrintNode(uint32_t index, const Node& node) {
   out += std::visit(Describe{}, node.op);
   out += Text("stage", node.stage);
   out += Text("text", node.text);
+  if (node.layer != LayerMark{}) {
+    absl::StrAppend(&out, " layer(", node.layer.cut ? "cut, " : "",
+                    node.layer.group, ")");
+  }
   if (node.source != SourceRange{}) {
     absl::StrAppend(&out, " at(", node.source.begin, ", ", node.source.end,
                     ")");

@@ -20,7 +20,7 @@
 namespace lamina::backend {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr absl::string_view kFormatPrefix = "lamina store ";
 
 // `unsynced` has AUTOINCREMENT, as a number that is used twice would let one
@@ -65,7 +65,16 @@ CREATE TABLE file_digests(
 CREATE TABLE unsynced(
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, object NOT NULL);
 INSERT INTO meta VALUES('next_layer', '1');
-PRAGMA user_version = 1;
+)";
+
+// What format 2 added to format 1.
+constexpr const char* kFormat2 = R"(
+CREATE TABLE builds(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL,
+  started INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE INDEX builds_target ON builds(target);
+CREATE TABLE layouts(key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 2;
 )";
 
 absl::Status CheckOwner(const std::string& root, const struct stat& info) {
@@ -176,19 +185,21 @@ absl::Status OtherFormat(const std::string& root, int64_t version) {
 absl::Status PrepareSchema(Database& database, const std::string& root) {
   ASSIGN_OR_RETURN(std::optional<int64_t> version,
                    database.AskInt("PRAGMA user_version"));
+  if (version == kFormat) {
+    return absl::OkStatus();
+  }
+  if (version > kFormat) {
+    return OtherFormat(root, *version);
+  }
+  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+  ASSIGN_OR_RETURN(version, database.AskInt("PRAGMA user_version"));
   if (version == 0) {
-    ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
-    ASSIGN_OR_RETURN(version, database.AskInt("PRAGMA user_version"));
-    if (version == 0) {
-      RETURN_IF_ERROR(database.RunScript(kSchema));
-      RETURN_IF_ERROR(transaction.Commit());
-      return absl::OkStatus();
-    }
+    RETURN_IF_ERROR(database.RunScript(kSchema));
   }
-  if (version != kFormat) {
-    return OtherFormat(root, version.value_or(0));
+  if (version < kFormat) {
+    RETURN_IF_ERROR(database.RunScript(kFormat2));
   }
-  return absl::OkStatus();
+  return transaction.Commit();
 }
 
 int64_t WallClock() {
@@ -240,12 +251,13 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenReadOnly(
                    Database::OpenReadOnly(JoinPath(clean, "lamina.db")));
   ASSIGN_OR_RETURN(std::optional<int64_t> version,
                    database.AskInt("PRAGMA user_version"));
-  if (version != kFormat) {
+  if (version.value_or(0) < 1 || version > kFormat) {
     return OtherFormat(clean, version.value_or(0));
   }
   std::unique_ptr<Store> store(new Store(clean, Durability::kNone));
   store->impl_ = std::make_unique<Impl>(std::move(database), Instance(),
                                         std::move(in_use));
+  store->impl_->has_builds = version >= 2;
   return store;
 }
 

@@ -78,6 +78,14 @@ struct FileStamp {
   friend auto operator<=>(const FileStamp&, const FileStamp&) = default;
 };
 
+// One build that succeeded, for the plans of later ones.
+struct BuildRecord {
+  int64_t id = 0;       // Ascending in time; set by AddBuild.
+  std::string target;   // Identity across builds: file, target, platform.
+  int64_t started = 0;  // Seconds since the epoch.
+  std::string document;  // JSON; see backend/build_record.h.
+};
+
 struct DiskUsage {
   struct Row {
     std::string type;  // "Images", "Containers", "Build cache".
@@ -161,6 +169,19 @@ class Store {
   absl::Status AddFileDigests(
       const std::vector<std::pair<FileStamp, Digest>>& digests,
       std::optional<int64_t> read_since = std::nullopt);
+
+  // --- build history -----------------------------------------------------
+  // Keeps the last 100 records of each target.
+  absl::Status AddBuild(const BuildRecord& record);
+  // The newest first, at most `limit`.
+  absl::StatusOr<std::vector<BuildRecord>> ListBuilds(
+      const std::string& target, int limit);
+  // By number; of any target.
+  absl::StatusOr<std::optional<BuildRecord>> FindBuild(int64_t id);
+  // Layers that were chosen for the same steps and the same question before:
+  // text of the caller's. Forgotten by Prune.
+  absl::StatusOr<std::optional<std::string>> FindLayout(const Digest& key);
+  absl::Status AddLayout(const Digest& key, absl::string_view text);
 
   // --- images ------------------------------------------------------------
   // Stores the configuration, syncs everything the image needs and publishes

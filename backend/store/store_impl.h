@@ -76,6 +76,7 @@ struct Store::Impl {
   // ROOT/in-use: held shared by every open store, exclusively by a sweep.
   UniqueFd in_use;
   bool uses_layers = true;  // `in_use` is held.
+  bool has_builds = true;   // False: an old store, opened for reading.
   bool sweep_pending = false;
   bool drop_caches = false;  // The next sweep removes cache mounts, too.
   int64_t opened_ns = 0;  // CLOCK_REALTIME.

@@ -169,6 +169,7 @@ absl::StatusOr<uint64_t> Store::Prune(bool all) {
     if (all) {
       RETURN_IF_ERROR(database.Run("DELETE FROM steps"));
       RETURN_IF_ERROR(database.Run("DELETE FROM file_digests"));
+      RETURN_IF_ERROR(database.Run("DELETE FROM layouts"));
     } else {
       // A record without a layer takes no space and saves a step.
       RETURN_IF_ERROR(

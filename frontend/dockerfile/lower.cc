@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
+#include "frontend/dockerfile/layer_marks.h"
 #include "frontend/dockerfile/outline.h"
 #include "frontend/dockerfile/proxy.h"
 #include "frontend/dockerfile/stage.h"
@@ -189,7 +190,8 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
   Build build = {.options = options,
                  .bases = bases,
                  .outline = *outline,
-                 .diagnostics = diagnostics};
+                 .diagnostics = diagnostics,
+                 .layer_marks = ReadLayerMarks(sound, diagnostics)};
   for (size_t i = 0; i < outline->stages.size(); ++i) {
     if (outline->stages[i].reached) {
       build.done[i] = Stage(build, i).Lower();

@@ -226,6 +226,10 @@ void Stage::CommitStep(const Statement& statement, ir::Op op,
                    .stage = outline_.label,
                    .text = StatementText(statement),
                    .words = std::move(words)};
+  auto mark = build_.layer_marks.find(statement.range.begin);
+  if (mark != build_.layer_marks.end()) {
+    node.layer = mark->second;
+  }
   node.inputs.insert(node.inputs.end(), inputs.begin(), inputs.end());
   state_.root = ir::AddNode(build_.graph, std::move(node));
   state_.history.push_back({{.created_by = std::move(created_by),

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "base/diagnostic.h"
 #include "frontend/dockerfile/expand.h"
+#include "frontend/dockerfile/layer_marks.h"
 #include "frontend/dockerfile/outline.h"
 #include "frontend/lower.h"
 #include "grammar/dockerfile_syntax.h"
@@ -39,6 +40,8 @@ struct Build {
   ir::BuildGraph graph;
   // By position of the stage; only those that were lowered already.
   std::map<size_t, StageState> done;
+  // By the first byte of the statement.
+  LayerMarks layer_marks;
   // Nodes that stand for the same thing wherever it is used, by its name.
   std::map<std::string, ir::NodeId> shared;
 };
