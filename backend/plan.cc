@@ -126,6 +126,7 @@ class Planner {
     }
     if (latest.has_value()) {
       step.expected_seconds = latest->seconds;
+      step.earlier = latest;
     }
     std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
     step.listings.resize(reads.size());

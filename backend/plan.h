@@ -52,6 +52,9 @@ struct Step {
   std::optional<Digest> key;         // None: known when its inputs were made.
   std::optional<StepRecord> record;  // Of the cached step.
   std::optional<double> expected_seconds;  // From earlier builds.
+  // What the same step left last, whatever its key was then; of a step that
+  // runs.
+  std::optional<StepRecord> earlier;
   // By SourceReads: what is read from folders of the user. Empty while it is
   // not known: files of a stage that runs.
   std::vector<CopyListing> listings;

@@ -107,8 +107,31 @@ inline constexpr Flag kBuildFlags[] = {
      .help = "time of everything new; also from SOURCE_DATE_EPOCH",
      .group = "Running"},
     {.name = "opt", .short_name = 'O', .value = "LEVEL",
-     .help = "0: as written; 1: equal steps are shared",
-     .default_value = "1", .group = "Running"},
+     .help = "0: as written; 1: layers by cost; 2: the final tree laid out "
+             "freely; s: one own layer",
+     .default_value = "1", .group = "Layers"},
+    {.name = "max-layers", .value = "N|PRESET",
+     .help = "layers at the most, base included: a number, docker, portable, "
+             "containerd, podman, aufs or none",
+     .default_value = "portable", .group = "Layers"},
+    {.name = "head-room", .value = "N",
+     .help = "layers left free for images that build on this one",
+     .group = "Layers"},
+    {.name = "layout", .value = "verbatim|chain|partition",
+     .help = "how layers are chosen; default: what the level says",
+     .group = "Layers"},
+    {.name = "empty-layers", .value = "drop|keep",
+     .help = "layers of steps that changed nothing", .group = "Layers"},
+    {.name = "layer-lock", .value = "FILE",
+     .help = "layout of the last release, for -O2; default: layers.lock beside "
+             "the build file, if there is one",
+     .group = "Layers"},
+    {.name = "no-lock", .help = "neither read nor write a layer lock",
+     .group = "Layers"},
+    {.name = "relayout", .value = "auto|never|now",
+     .help = "when a layer lock's layout is given up", .default_value = "auto",
+     .group = "Layers"},
+    {.name = "squash", .help = "the same as -Os", .group = "Layers"},
     {.name = "durability", .value = "full|image|none",
      .help = "what is synced to the disk", .default_value = "full",
      .group = "Running"},
@@ -124,9 +147,6 @@ inline constexpr Flag kBuildFlags[] = {
             "lamina does not speak to registries yet; fetch the base with "
             "`skopeo copy docker://NAME docker-archive:FILE` and `lamina load "
             "-i FILE`"),
-    RefusedFlag("max-layers", "N", "layers at the most", kNotYet),
-    RefusedFlag("layer-lock", "FILE", "layout of the last release", kNotYet),
-    RefusedFlag("squash", "", "one layer", kNotYet),
     RefusedFlag("check", "", "lint only", "lamina does not lint yet"),
     RefusedFlag("sbom", "SPEC", "attestation",
             "an image that silently lacks a promised attestation is worse "

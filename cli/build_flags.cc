@@ -478,10 +478,11 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   BuildInput input;
   ASSIGN_OR_RETURN(ContextInput context, OpenContext(invocation.words()[0]));
   input.unpacked_context = context.unpacked;
-  std::string level = invocation.Get("opt");
-  if (level != "0" && level != "1") {
-    return UsageError(
-        absl::StrCat("-O", level, " is not known; there are -O0 and -O1"));
+  input.level = invocation.Get("opt");
+  if (input.level != "0" && input.level != "1" && input.level != "2" &&
+      input.level != "s") {
+    return UsageError(absl::StrCat(
+        "-O", input.level, " is not known; there are -O0, -O1, -O2 and -Os"));
   }
   std::string build_file;
   ASSIGN_OR_RETURN(input.source,
@@ -491,6 +492,8 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   RETURN_IF_ERROR(ReadResources(invocation, input));
   RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
   RETURN_IF_ERROR(ReadOutputs(invocation, input));
+  ASSIGN_OR_RETURN(input.exports, ReadExportSettings(invocation, input.level,
+                                                     build_file));
   input.plan.definition = input.source.name();
   input.offline = invocation.GetBool("offline");
   input.plan.no_cache = invocation.GetBool("no-cache");

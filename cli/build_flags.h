@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/source.h"
 #include "cli/command.h"
+#include "cli/export_flags.h"
 #include "frontend/lower.h"
 
 namespace lamina::cli {
@@ -38,6 +39,8 @@ struct BuildInput {
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
   RenderOptions render;
+  std::string level;  // "0", "1", "2", "s".
+  ExportSettings exports;
   bool offline = false;  // --offline: a plan may have unknown bases.
 };
 

@@ -1,0 +1,52 @@
+// What a finished build writes down about itself: for the change weights and
+// the estimates of later builds, for timelines and the error of estimates.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace lamina::backend {
+
+struct BuiltStep {
+  std::string stage;
+  std::string text;   // The instruction.
+  std::string state;  // "cached", "run", "failed", "not reached".
+  std::string diff;   // Equal exactly when the step left the same layer; empty
+                      // when it left none.
+  double start = 0;    // Seconds since the build began.
+  double seconds = 0;  // How long it ran; of a cached one 0.
+  int64_t bytes = 0;   // Of its diff.
+  bool own = false;    // Part of the target's chain.
+  // What the plan expected, where it expected something.
+  std::optional<double> expected_seconds;
+  std::optional<double> expected_bytes;
+};
+
+struct BuiltLayer {
+  std::string chain;   // Names the layer in the store.
+  int first = 0;       // Steps of the target's chain, from 1.
+  int last = 0;
+  int64_t bytes = 0;   // Of the tar.
+};
+
+struct BuildDocument {
+  std::string level;    // "O1"
+  std::string image;    // "sha256:..."
+  double seconds = 0;   // Of the whole build.
+  std::vector<BuiltStep> steps;    // In the order of the plan.
+  std::vector<BuiltLayer> layers;  // Own layers, bottom to top.
+  int expected_layers = -1;        // What the plan predicted.
+
+};
+
+// Canonical JSON, "version": 1. A document of another version or one that is
+// damaged is an error; the caller leaves such a build out.
+std::string PrintBuildDocument(const BuildDocument& document);
+absl::StatusOr<BuildDocument> ParseBuildDocument(absl::string_view text);
+
+}  // namespace lamina::backend
