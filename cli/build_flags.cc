@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "cli/error_format.h"
 #include "cli/context_input.h"
+#include "cli/optimise_flags.h"
 #include "cli/store_access.h"
 #include "ir/image_reference.h"
 
@@ -479,11 +480,7 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   ASSIGN_OR_RETURN(ContextInput context, OpenContext(invocation.words()[0]));
   input.unpacked_context = context.unpacked;
   input.level = invocation.Get("opt");
-  if (input.level != "0" && input.level != "1" && input.level != "2" &&
-      input.level != "s") {
-    return UsageError(absl::StrCat(
-        "-O", input.level, " is not known; there are -O0, -O1, -O2 and -Os"));
-  }
+  ASSIGN_OR_RETURN(input.optimise, ReadOptimiseOptions(invocation));
   std::string build_file;
   ASSIGN_OR_RETURN(input.source,
                    ReadBuildFile(invocation.Get("file"), context, &build_file));

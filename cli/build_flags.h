@@ -16,6 +16,7 @@
 #include "cli/command.h"
 #include "cli/export_flags.h"
 #include "frontend/lower.h"
+#include "ir/optimise.h"
 
 namespace lamina::cli {
 
@@ -38,6 +39,7 @@ struct BuildInput {
   std::shared_ptr<TempDir> unpacked_context;  // Lives as long as this.
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
+  ir::OptimiseOptions optimise;
   RenderOptions render;
   std::string level;  // "0", "1", "2", "s".
   ExportSettings exports;
