@@ -34,17 +34,22 @@ struct PathState {
 
   // Whether two states make no entry: `size` does not count.
   bool SameAs(const PathState& other) const;
+  friend bool operator==(const PathState&, const PathState&) = default;
 };
 
 // All paths of a tree; the root has no record.
 using PathStates = std::map<std::string, PathState, PathLess>;
 
 struct PathEvent {
+  friend bool operator==(const PathEvent&, const PathEvent&) = default;
+
   std::string path;
   std::optional<PathState> state;  // None: deleted, with all below it.
 };
 
 struct TraceStep {
+  friend bool operator==(const TraceStep&, const TraceStep&) = default;
+
   std::string kind;  // "run", "copy", "add", "workdir".
   int line = 0;      // In the build file, from 1; 0 is unknown.
   std::string text;
@@ -55,6 +60,8 @@ struct TraceStep {
 
 // One past or assumed change of the build's result.
 struct Epoch {
+  friend bool operator==(const Epoch&, const Epoch&) = default;
+
   int64_t weight = 1;
   std::vector<int> steps;  // Whose content changed; from 1, ascending.
 };
@@ -62,25 +69,33 @@ struct Epoch {
 // A position after step `step` (0 < step < n) where a layer must or must not
 // end.
 struct CutRule {
+  friend bool operator==(const CutRule&, const CutRule&) = default;
+
   int step = 0;
   bool forced = true;
   std::string why;
 };
 
 struct Trace {
+  friend bool operator==(const Trace&, const Trace&) = default;
+
   std::string name;
   int base_layers = 0;
-  std::optional<int> budget;        // Own layers at the most.
-  std::vector<PathEvent> base;      // Of S_0; what no step touches may lack.
-  std::vector<TraceStep> steps;     // Step i is steps[i - 1].
+  std::optional<int> budget;     // Own layers at the most.
+  std::vector<PathEvent> base;   // Of S_0; what no step touches may lack.
+  std::vector<TraceStep> steps;  // Step i is steps[i - 1].
   std::vector<Epoch> epochs;
   std::vector<CutRule> cuts;
 };
 
+inline constexpr int kTraceVersion = 1;
+
 // JSON Lines, one object a line; several traces in one text, each opened by its
-// `trace` record (optimiser.md 9.4). Unknown keys are ignored. Errors name the
-// line: no JSON, an unknown record, a wrong count of events (a cut-off file), a
-// path that is not clean, a step out of range, contradictory cuts.
+// `trace` record (optimiser.md 9.4). Unknown keys are ignored, texts that are
+// not UTF-8 stand in hex under KEY_hex. Errors begin with `line N: `: no JSON,
+// an unknown record, a wrong count of events (a cut-off file), a path that is
+// not clean or is put twice in one step, a step out of range, contradictory
+// cuts.
 absl::StatusOr<std::vector<Trace>> ParseTraces(absl::string_view text);
 // ParseTraces reads it back to an equal trace.
 std::string PrintTrace(const Trace& trace);

@@ -15,14 +15,15 @@ namespace lamina::ir {
 std::string TreeDigest(const PathStates& states);
 
 // The states of a folded tree. Hard links become groups; a file whose digest is
-// unknown gets a body that equals no other.
+// unknown gets a body that equals no other within one stack of layers.
 PathStates StatesOf(const Tree& tree);
 
 struct TreeDifference {
   std::string path;
   std::string field;  // "type", "mode", "uid", "gid", "mtime", "content",
                       // "target", "device", "link", "xattrs", "presence".
-  std::string first;  // The field's value in each; "absent".
+  std::string first;  // The field's value in each; for "presence" the words
+                      // "present" and "absent".
   std::string second;
 };
 
