@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "backend/assemble_image.h"
 #include "backend/make_step.h"
+#include "backend/step_trace.h"
 #include "base/status.h"
 
 namespace lamina::backend {
@@ -34,6 +35,7 @@ class Executor {
 
   absl::StatusOr<BuildResult> Execute() {
     RETURN_IF_ERROR(Prepare());
+    begin_ = std::chrono::steady_clock::now();
     std::vector<std::thread> helpers;
     for (int i = 1; i < Workers(); ++i) {
       helpers.emplace_back([this] { Work(); });
@@ -49,6 +51,7 @@ class Executor {
       if (!status_.ok()) {
         return std::move(status_);
       }
+      result_.seconds = SecondsSince(begin_);
       return std::move(result_);
     }
     CHECK(plan_.graph.targets.size() == 1);
@@ -58,6 +61,7 @@ class Executor {
                       options_));
     result_.image = std::move(assembled.image);
     result_.exported = std::move(assembled.exported);
+    result_.seconds = SecondsSince(begin_);
     return std::move(result_);
   }
 
@@ -69,7 +73,17 @@ class Executor {
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
       ir::NodeId id = plan_.steps[i].node;
       step_of_node_[id.index] = i;
-      positions_.push_back(++stage_sizes_[plan_.graph.nodes[id].stage]);
+      const ir::Node& node = plan_.graph.nodes[id];
+      positions_.push_back(++stage_sizes_[node.stage]);
+      BuiltStep& built = result_.steps.emplace_back();
+      built.stage = node.stage;
+      built.text = node.text;
+      built.state = "not reached";
+      built.expected_seconds = plan_.steps[i].expected_seconds;
+    }
+    for (ir::NodeId id :
+         FindChain(plan_.graph, plan_.graph.targets[0]).steps) {
+      result_.steps[step_of_node_[id.index]].own = true;
     }
     for (uint32_t index = 0; index < results_.size(); ++index) {
       if (step_of_node_[index] == kNoStep) {
@@ -192,8 +206,29 @@ class Executor {
     for (StepRecord& alias : Aliases(plan_.steps[step], record)) {
       Keep(std::move(alias));
     }
+    BuiltStep& built = result_.steps[step];
+    built.state = "cached";
+    built.start = SecondsSince(begin_);
+    RETURN_IF_ERROR(NameDiff(node, record.layer, built));
     std::lock_guard lock(mutex_);
     ++result_.steps_cached;
+    return absl::OkStatus();
+  }
+
+  // What the step left, as later builds compare it. A copy is known by its
+  // bytes, what a command left by its layer.
+  absl::Status NameDiff(const ir::Node& node,
+                        const std::optional<LayerId>& layer, BuiltStep& built) {
+    if (!layer.has_value()) {
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(Layer left, store_.GetLayer(*layer));
+    bool run = std::holds_alternative<ir::Run>(node.op);
+    built.diff = run || !left.diff_id.has_value() ? left.chain.ToString()
+                                                  : left.diff_id->ToString();
+    if (left.size > 0) {
+      built.bytes = static_cast<int64_t>(left.size);
+    }
     return absl::OkStatus();
   }
 
@@ -240,6 +275,11 @@ class Executor {
           }
         });
     bool good = made.ok() && !made->failure.has_value();
+    BuiltStep& built = result_.steps[number];
+    built.state = good ? "run" : "failed";
+    built.seconds = SecondsSince(start);
+    built.start = SecondsSince(begin_) - built.seconds;
+    built.bytes = made.ok() ? static_cast<int64_t>(made->bytes) : 0;
     Report(good ? BuildEvent::Kind::kFinished : BuildEvent::Kind::kFailed,
            number, SecondsSince(start));
     RETURN_IF_ERROR(made.status());
@@ -254,6 +294,7 @@ class Executor {
       return absl::OkStatus();
     }
     guard.unlock();
+    RETURN_IF_ERROR(NameDiff(node, made->layer, built));
     return Record(step, *made, listings, SecondsSince(start));
   }
 
@@ -317,6 +358,7 @@ class Executor {
   std::vector<NodeResult> results_;  // Each written by one step only.
   std::vector<MadeStep> made_;
   std::vector<size_t> step_of_node_;
+  std::chrono::steady_clock::time_point begin_;
   std::vector<int> positions_;  // Of each step in its stage, from 1.
   std::map<std::string, int> stage_sizes_;
   std::mutex events_mutex_;

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "backend/build_event.h"
+#include "backend/build_record.h"
 #include "backend/export_layers.h"
 #include "backend/layer_writer.h"
 #include "backend/plan.h"
@@ -47,6 +48,8 @@ struct BuildResult {
   std::optional<StepFailure> failure;
   int steps_run = 0;
   int steps_cached = 0;
+  std::vector<BuiltStep> steps;  // Of each step of the plan.
+  double seconds = 0;            // All steps and the image.
   // What a later build needs to find every step cached. Only after success.
   std::vector<StepRecord> records;
 };

@@ -20,7 +20,8 @@ using ir::EntryType;
 // One layer that is to be: what it says, and what it leaves of the chain.
 struct LayerPlan {
   ir::StepDiff diff;
-  int last = 0;          // Of a segment: its last step.
+  int first = 0;         // Of a segment: its first and
+  int last = 0;          // last step.
   int history_step = 0;  // See OwnLayer::step.
   std::optional<LayerId> made;  // The layer of a step as it is.
 };
@@ -84,10 +85,10 @@ class Exporter {
     for (size_t i = 0; i < finished_.layers.size(); ++i) {
       int step = static_cast<int>(i) + 1;
       if (finished_.layers[i].has_value()) {
-        result_.own.push_back({*finished_.layers[i], step});
+        result_.own.push_back({*finished_.layers[i], step, step, step});
       } else if (policy_.keep_empty) {
         ASSIGN_OR_RETURN(LayerId empty, AddLayer(ir::StepDiff()));
-        result_.own.push_back({empty, step});
+        result_.own.push_back({empty, step, step, step});
       }
     }
     return absl::OkStatus();
@@ -134,6 +135,7 @@ class Exporter {
         }
       }
       CHECK(!with_layer.empty());
+      plan.first = layer.first;
       plan.last = layer.last;
       plan.history_step = static_cast<int>(with_layer.back()) + 1;
       if (with_layer.size() == 1) {
@@ -250,7 +252,8 @@ class Exporter {
       } else {
         ASSIGN_OR_RETURN(plan.made, WriteMerged(plan, tree));
       }
-      result_.own.push_back({*plan.made, plan.history_step});
+      result_.own.push_back(
+          {*plan.made, plan.history_step, plan.first, plan.last});
       // Every prefix of a chain is a real state, parts are only one together.
       if (!parts || last) {
         Compare(tree, last);

@@ -37,6 +37,9 @@ struct OwnLayer {
   // The step of the chain, from 1, whose history entry has this layer; 0: the
   // layer is made of parts of several steps and gets an entry of its own.
   int step = 0;
+  // Steps whose changes it holds; zeros where it is made of parts.
+  int first = 0;
+  int last = 0;
 };
 
 struct ExportedLayers {

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backend/formats/formats.h"
+#include "backend/predicted_diffs.h"
 #include "backend/run_mounts.h"
 #include "backend/unpack.h"
 #include "base/status.h"
@@ -221,6 +222,7 @@ absl::StatusOr<MadeLayer> StepMaker::MakeRun(ir::NodeId id, const ir::Run& run,
     RETURN_IF_ERROR(RemoveTree(folder));
     return made;
   }
+  made.bytes = DiffBytes(diff);
   Digest key = StepKey(node, results_, listings, plan_.options);
   ASSIGN_OR_RETURN(Layer layer, store_.AddLayer(reserved, LayerChain(key), diff,
                                                 /*unpacked=*/true));

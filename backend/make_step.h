@@ -15,6 +15,7 @@ namespace lamina::backend {
 
 struct MadeLayer {
   std::optional<LayerId> layer;  // None: the step changed nothing.
+  uint64_t bytes = 0;            // Of its diff; see DiffBytes.
   // Set when the command failed; there is no layer then.
   std::optional<runtime::SandboxResult> failure;
   std::string last_output;  // Of a failed command, at most 50 lines.

@@ -106,6 +106,9 @@ struct PlanReport {
   std::vector<ReportLayer> layers;   // Own layers, bottom to top.
   std::vector<ReportDecision> decisions;
   std::vector<ReportRewrite> rewrites;
+  // Why the image would have more layers than the limit, in the words of the
+  // error that a build ends with; empty: it fits.
+  std::string too_many_layers;
   std::vector<ir::CurvePoint> curve;
   int knee = 0;
   int chosen_layers = 0;

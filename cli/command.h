@@ -81,6 +81,10 @@ class Invocation {
   const Command& command() const { return command_; }
   // What is left after the flags.
   const std::vector<std::string>& words() const { return words_; }
+  // The same flags with other words.
+  Invocation WithWords(std::vector<std::string> words) const {
+    return Invocation(command_, values_, std::move(words));
+  }
 
   // True if the flag was given, on the command line or in the environment.
   bool Has(absl::string_view name) const;

@@ -140,7 +140,8 @@ absl::StatusOr<Compiled> Emit(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
-                                 const std::string& emit, backend::Store* store) {
+                                 const std::string& emit, backend::Store* store,
+                                 bool wants_written) {
   RETURN_IF_ERROR(CheckEmit(emit));
   Diagnostics diagnostics;
   grammar::DockerfileSyntax syntax = grammar::ParseDockerfile(
@@ -160,6 +161,12 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   }
   // From here on the graph is valid: later stages CHECK, they do not diagnose
   // it.
+  Compiled compiled;
+  if (wants_written) {
+    compiled.written = graph;
+    compiled.unreached =
+        frontend::FindUnreachedSteps(syntax, input.frontend, bases);
+  }
   ir::Facts facts;
   facts.no_cache_stages = input.plan.no_cache_stages;
   graph = ir::Optimise(std::move(graph), input.optimise, facts);
@@ -175,17 +182,13 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
                    backend::MakePlan(std::move(graph), options, store,
                                      input.source, diagnostics));
   diagnostics.Sort();
-  Compiled compiled;
-  bool waits = emit.empty() && !diagnostics.has_errors() &&
+  bool waits = emit.empty() && !wants_written && !diagnostics.has_errors() &&
                input.render.format == ErrorFormat::kSarif;
   if (!waits) {
     Report(diagnostics, input);
   }
   if (diagnostics.has_errors()) {
     return compiled;
-  }
-  if (emit == "plan") {
-    return Emit(backend::PrintPlan(plan));
   }
   compiled.plan = std::move(plan);
   compiled.diagnostics = std::move(diagnostics);

@@ -8,6 +8,7 @@
 #include "backend/plan.h"
 #include "backend/store/store.h"
 #include "cli/build_flags.h"
+#include "frontend/lower.h"
 
 namespace lamina::cli {
 
@@ -15,13 +16,17 @@ namespace lamina::cli {
 // plan the user's text has errors. `emit` names a value to print instead.
 struct Compiled {
   std::optional<backend::Plan> plan;
-  bool emitted = false;  // --emit printed what was asked for.
+  ir::BuildGraph written;  // Before the passes; only if `wants_written`.
+  std::vector<frontend::UnreachedStep> unreached;
+  bool emitted = false;  // --emit printed what was asked for; a plan is the
+                         // caller's to print.
   // Not printed yet when there is a plan and the form is SARIF: the log is one
   // document, written when the build has ended.
   Diagnostics diagnostics;
 };
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
-                                 const std::string& emit, backend::Store* store);
+                                 const std::string& emit, backend::Store* store,
+                                 bool wants_written = false);
 
 }  // namespace lamina::cli

@@ -69,6 +69,17 @@ ir::BuildGraph LowerDockerfile(const grammar::DockerfileSyntax& syntax,
                                const BaseImages& bases,
                                Diagnostics& diagnostics);
 
+// A step of a stage that the target does not reach.
+struct UnreachedStep {
+  std::string stage;
+  std::string text;
+  SourceRange range;
+};
+// In the order of the file. Empty where FindBases has no answer either.
+std::vector<UnreachedStep> FindUnreachedSteps(
+    const grammar::DockerfileSyntax& syntax, const BuildOptions& options,
+    const BaseImages& bases);
+
 // What `lamina parse --format=json` prints for one file: the reading of the
 // reference parser, without a final newline.
 std::string DescribeDockerfile(const grammar::DockerfileSyntax& syntax,

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "cli/build_flag_table.h"
 #include "cli/build_flags.h"
+#include "cli/build_outcome.h"
 #include "cli/command.h"
 #include "cli/compile.h"
 #include "cli/progress.h"
@@ -163,18 +164,6 @@ absl::Status WriteOutputs(const Invocation& invocation,
   return absl::OkStatus();
 }
 
-std::string Summary(const backend::BuildResult& result) {
-  int total = result.steps_run + result.steps_cached;
-  if (total == 0) {
-    return "the build file has no step to run\n";
-  }
-  if (result.steps_run == 0) {
-    return absl::StrCat("nothing to run: all ", total, " steps are cached\n");
-  }
-  return absl::StrCat("ran ", result.steps_run, " of ", total, " steps, ",
-                      result.steps_cached, " cached\n");
-}
-
 absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation));
   ASSIGN_OR_RETURN(backend::ExecuteOptions options,
@@ -188,11 +177,25 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   for (const std::string& folder : input.caches_to_read) {
     RETURN_IF_ERROR(backend::ReadCacheFolder(folder, *store));
   }
+  std::string emit = invocation.Get("emit");
   ASSIGN_OR_RETURN(Compiled compiled,
-                   Compile(input, invocation.Get("emit"), store.get()));
+                   Compile(input, emit, store.get(),
+                           /*wants_written=*/emit == "plan"));
   if (!compiled.plan.has_value()) {
     return compiled.emitted ? 0 : 1;
   }
+  if (emit == "plan") {
+    RETURN_IF_ERROR(PrintDryRun(input, compiled, store.get()));
+    return 0;
+  }
+  ASSIGN_OR_RETURN(Planning planning,
+                   PreparePlanning(input, *compiled.plan, store.get()));
+  ASSIGN_OR_RETURN(bool fits,
+                   CheckLimit(input, *compiled.plan, planning, *store));
+  if (!fits) {
+    return 1;
+  }
+  options.exports = planning.policy;
   // From here on nothing is decided, only carried out.
   signal(SIGINT, OnSignal);
   signal(SIGTERM, OnSignal);
@@ -211,6 +214,11 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
                   compiled.diagnostics);
     return FailureCode(invocation, *result->failure);
   }
+  if (result->exported.problem.has_value()) {
+    ReportLimitAfterRun(input, *compiled.plan, planning,
+                        *result->exported.problem, *store);
+    return 1;
+  }
   if (IsSarif(input)) {
     std::string log = Render(compiled.diagnostics, input.source, input.render);
     fwrite(log.data(), 1, log.size(), stderr);
@@ -220,8 +228,11 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
     RETURN_IF_ERROR(backend::WriteCacheFolder(result->records, folder, *store,
                                               input.layers));
   }
+  RETURN_IF_ERROR(WriteLock(input, *result, *store));
+  RETURN_IF_ERROR(
+      RecordBuild(input, planning, *result, options.now, *store));
   if (!quiet && mode != ProgressMode::kQuiet) {
-    fputs(Summary(*result).c_str(), stderr);
+    fputs(BuildSummary(*result).c_str(), stderr);
   }
   bool stdout_taken = false;
   for (const OutputSpec& output : input.outputs) {

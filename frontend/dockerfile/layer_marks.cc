@@ -17,11 +17,6 @@ using grammar::Word;
 
 constexpr absl::string_view kPrefix = "lamina ";
 
-bool MakesStep(const Statement& statement) {
-  return statement.keyword == "RUN" || statement.keyword == "COPY" ||
-         statement.keyword == "ADD" || statement.keyword == "WORKDIR";
-}
-
 class Reader {
  public:
   explicit Reader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
@@ -139,6 +134,11 @@ class Reader {
 };
 
 }  // namespace
+
+bool MakesStep(const Statement& statement) {
+  return statement.keyword == "RUN" || statement.keyword == "COPY" ||
+         statement.keyword == "ADD" || statement.keyword == "WORKDIR";
+}
 
 LayerMarks ReadLayerMarks(const grammar::DockerfileSyntax& syntax,
                           Diagnostics& diagnostics) {

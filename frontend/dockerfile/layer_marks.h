@@ -20,6 +20,9 @@ namespace lamina::frontend {
 // By the first byte of the statement; statements without a mark are absent.
 using LayerMarks = std::map<uint32_t, ir::LayerMark>;
 
+// True for the instructions that change the file system.
+bool MakesStep(const grammar::Statement& statement);
+
 // Reports an unknown word behind `lamina`, a group that is not closed in its
 // stage, an end without a beginning, and a cut or a second beginning inside a
 // group.

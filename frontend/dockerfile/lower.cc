@@ -174,6 +174,30 @@ std::vector<BaseUse> FindBases(const DockerfileSyntax& syntax,
   return uses;
 }
 
+std::vector<UnreachedStep> FindUnreachedSteps(const DockerfileSyntax& syntax,
+                                              const BuildOptions& options,
+                                              const BaseImages& bases) {
+  std::vector<UnreachedStep> steps;
+  Diagnostics ignored;  // Lowering reports the same mistakes.
+  std::optional<Outline> outline =
+      MakeOutline(syntax, options, bases, ignored);
+  if (!outline.has_value()) {
+    return steps;
+  }
+  for (const StageOutline& stage : outline->stages) {
+    if (stage.reached) {
+      continue;
+    }
+    for (const Statement* statement : stage.body) {
+      if (MakesStep(*statement)) {
+        steps.push_back(
+            {stage.label, StatementText(*statement), statement->range});
+      }
+    }
+  }
+  return steps;
+}
+
 ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
                                const SourceFile& /*source*/,
                                const BuildOptions& options,

@@ -1,0 +1,41 @@
+// What a build tells and writes down besides its image: limits that cannot be
+// met, the record for later builds, the layer lock, how good the estimate was.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "backend/executor.h"
+#include "cli/planning.h"
+
+namespace lamina::cli {
+
+// False when no run could meet the layer limit; that is reported.
+absl::StatusOr<bool> CheckLimit(const BuildInput& input,
+                                const backend::Plan& plan,
+                                const Planning& planning,
+                                backend::Store& store);
+
+// The same, found out after the steps ran.
+void ReportLimitAfterRun(const BuildInput& input, const backend::Plan& plan,
+                         const Planning& planning,
+                         const ir::LimitProblem& problem,
+                         backend::Store& store);
+
+// After success. `started` is in seconds since the epoch. Keeps no record of a
+// build that ran nothing and made the image of the last one again.
+absl::Status RecordBuild(const BuildInput& input, const Planning& planning,
+                         const backend::BuildResult& result, int64_t started,
+                         backend::Store& store);
+
+// The lock of this layout, if one is kept, beside its final name and renamed.
+absl::Status WriteLock(const BuildInput& input,
+                       const backend::BuildResult& result,
+                       backend::Store& store);
+
+// "ran 2 of 5 steps, ...", the layers, and the error of the estimate; with a
+// warning where layers did not give the tree of the steps.
+std::string BuildSummary(const backend::BuildResult& result);
+
+}  // namespace lamina::cli

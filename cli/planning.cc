@@ -1,0 +1,137 @@
+#include "cli/planning.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backend/epochs.h"
+#include "base/status.h"
+#include "cli/plan_formats/plan_format.h"
+#include "frontend/lower.h"
+
+namespace lamina::cli {
+namespace {
+
+constexpr int kBuildsRead = 65;
+
+std::string PlatformText(const ir::ImageConfig& config) {
+  return absl::StrCat(config.os, "/", config.architecture,
+                      config.variant.empty() ? "" : "/", config.variant);
+}
+
+absl::Status ReadBuilds(const std::string& target, backend::Store* store,
+                        Planning& planning) {
+  if (store == nullptr) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(std::vector<backend::BuildRecord> records,
+                   store->ListBuilds(target, kBuildsRead));
+  for (const backend::BuildRecord& record : records) {
+    absl::StatusOr<backend::BuildDocument> build =
+        backend::ParseBuildDocument(record.document);
+    if (build.ok()) {
+      planning.builds.push_back(*std::move(build));
+      planning.build_times.push_back(record.started);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string LockState(const ExportSettings& exports) {
+  if (exports.policy.mode != ir::LayoutMode::kPartition ||
+      exports.lock_file.empty()) {
+    return "none";
+  }
+  return exports.lock_is_new ? "new" : "ok";
+}
+
+}  // namespace
+
+absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
+                                         const backend::Plan& plan,
+                                         backend::Store* store) {
+  Planning planning;
+  planning.policy = input.exports.policy;
+  const ir::Target& target = plan.graph.targets[0];
+  planning.target =
+      absl::StrCat(input.plan.definition, "\t", target.name, "\t",
+                   PlatformText(target.config));
+  RETURN_IF_ERROR(ReadBuilds(planning.target, store, planning));
+  backend::TargetChain chain = backend::FindChain(plan.graph, target);
+  planning.policy.cuts = backend::FindCutRules(plan.graph, chain);
+  bool same_everywhere = input.plan.source_date_epoch.has_value();
+  std::vector<std::vector<std::string>> commits;
+  auto context = input.plan.contexts.find("");
+  if (!same_everywhere && context != input.plan.contexts.end() &&
+      chain.steps.size() > 1) {
+    // commits
+  }
+  backend::ChangeWeights weights = backend::FindChangeWeights(
+      plan.graph, chain,
+      same_everywhere ? std::vector<backend::BuildDocument>()
+                      : planning.builds,
+      commits);
+  planning.policy.epochs = std::move(weights.epochs);
+  planning.policy.epochs_source = std::move(weights.source);
+  return planning;
+}
+
+absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
+                                               const Compiled& compiled,
+                                               int64_t report_build,
+                                               backend::Store* store) {
+  const backend::Plan& plan = *compiled.plan;
+  ASSIGN_OR_RETURN(Planning planning, PreparePlanning(input, plan, store));
+  ASSIGN_OR_RETURN(
+      backend::PlannedExport planned,
+      backend::PlanExport(plan, planning.policy, input.source, store));
+  backend::ReportFacts facts;
+  facts.level = absl::StrCat("O", input.level);
+  facts.platform = PlatformText(plan.graph.targets[0].config);
+  facts.lock = LockState(input.exports);
+  facts.jobs = std::max<int>(1, sysconf(_SC_NPROCESSORS_ONLN));
+  facts.written = &compiled.written;
+  for (const frontend::UnreachedStep& step : compiled.unreached) {
+    facts.skipped.push_back({step.stage, step.text, step.range,
+                             "the target does not need its stage"});
+  }
+  if (report_build != 0) {
+    std::optional<backend::BuildRecord> record;
+    if (store != nullptr) {
+      ASSIGN_OR_RETURN(record, store->FindBuild(report_build));
+    }
+    if (!record.has_value()) {
+      return UserError(absl::StrCat("there is no build ", report_build,
+                                    " in this store"));
+    }
+    ASSIGN_OR_RETURN(backend::BuildDocument build,
+                     backend::ParseBuildDocument(record->document));
+    planning.builds.insert(planning.builds.begin(), std::move(build));
+    planning.build_times.insert(planning.build_times.begin(),
+                                record->started);
+  }
+  facts.builds = planning.builds;
+  if (!planning.builds.empty()) {
+    facts.last_build_time = ir::FormatTime(planning.build_times[0]);
+  }
+  return backend::MakeReport(plan, planned, planning.policy, input.source,
+                             facts);
+}
+
+absl::Status PrintDryRun(const BuildInput& input, const Compiled& compiled,
+                         backend::Store* store) {
+  ASSIGN_OR_RETURN(backend::PlanReport report,
+                   MakeDryRun(input, compiled, 0, store));
+  return PrintResult(kPlanText.print(report, PlanPrintOptions()));
+}
+
+void ReportLimit(const BuildInput& input, const backend::Plan& plan,
+                 const backend::ExportPolicy& policy,
+                 const ir::LimitProblem& problem, size_t base_layers,
+                 Diagnostics& diagnostics) {
+  // limit
+}
+
+}  // namespace lamina::cli
