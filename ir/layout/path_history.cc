@@ -22,6 +22,35 @@ const PathState* ImpliedFolder() {
   return &folder;
 }
 
+using PathKey = std::pair<absl::string_view, int>;
+
+// Sorts. The paths of one step come in order, so that there are long runs to
+// begin with.
+void MergeRuns(std::vector<PathKey>& keys) {
+  std::vector<size_t> runs;  // Where each ends.
+  for (size_t at = 1; at <= keys.size(); ++at) {
+    if (at == keys.size() || keys[at] < keys[at - 1]) {
+      runs.push_back(at);
+    }
+  }
+  std::vector<PathKey> merged(keys.size());
+  while (runs.size() > 1) {
+    std::vector<size_t> longer;
+    size_t begin = 0;
+    for (size_t run = 0; run < runs.size(); run += 2) {
+      size_t middle = runs[run];
+      size_t end = run + 1 < runs.size() ? runs[run + 1] : middle;
+      std::merge(keys.begin() + begin, keys.begin() + middle,
+                 keys.begin() + middle, keys.begin() + end,
+                 merged.begin() + begin);
+      longer.push_back(end);
+      begin = end;
+    }
+    keys.swap(merged);
+    runs = std::move(longer);
+  }
+}
+
 // One name of an inode: the interval in which it has it.
 struct LinkName {
   int path;
@@ -35,22 +64,27 @@ struct LinkName {
 // Applies the events and notes each change.
 class PathHistories::Replay {
  public:
-  explicit Replay(const PathHistories& paths)
-      : paths_(paths), now_(paths.paths_.size()) {}
+  // `numbers`: of each event's path, in the order of the trace.
+  Replay(const PathHistories& paths, std::vector<int> numbers)
+      : paths_(paths), now_(paths.paths_.size()), numbers_(std::move(numbers)) {
+    changes_.reserve(numbers_.size());
+  }
 
+  // The next step's events.
   absl::Status Apply(const std::vector<PathEvent>& events, int step,
                      int position) {
     position_ = position;
-    for (const PathEvent& event : events) {
-      if (!event.state) {
-        int path = paths_.numbers_.at(event.path);
-        Set(path, nullptr);
-        EraseBelow(path);
+    const int* numbers = numbers_.data() + done_;
+    done_ += events.size();
+    for (size_t at = 0; at < events.size(); ++at) {
+      if (!events[at].state) {
+        Set(numbers[at], nullptr);
+        EraseBelow(numbers[at]);
       }
     }
-    for (const PathEvent& event : events) {
-      if (event.state) {
-        RETURN_IF_ERROR(Put(event, step));
+    for (size_t at = 0; at < events.size(); ++at) {
+      if (events[at].state) {
+        RETURN_IF_ERROR(Put(numbers[at], *events[at].state, step));
       }
     }
     return absl::OkStatus();
@@ -59,22 +93,21 @@ class PathHistories::Replay {
   const std::vector<Change>& changes() const { return changes_; }
 
  private:
-  absl::Status Put(const PathEvent& event, int step) {
-    int path = paths_.numbers_.at(event.path);
+  absl::Status Put(int path, const PathState& state, int step) {
     for (int above = paths_.above(path);
          above >= 0 && (now_[above] == nullptr || !IsFolder(*now_[above]));
          above = paths_.above(above)) {
       if (now_[above] != nullptr) {
         return absl::InvalidArgumentError(
-            absl::StrCat("step ", step, " puts `", event.path, "`, but `",
-                         paths_.path(above), "` is no folder"));
+            absl::StrCat("step ", step, " puts `", paths_.path(path),
+                         "`, but `", paths_.path(above), "` is no folder"));
       }
       Set(above, ImpliedFolder());
     }
-    if (!IsFolder(*event.state)) {
+    if (!IsFolder(state)) {
       EraseBelow(path);
     }
-    Set(path, &*event.state);
+    Set(path, &state);
     return absl::OkStatus();
   }
 
@@ -93,6 +126,8 @@ class PathHistories::Replay {
 
   const PathHistories& paths_;
   std::vector<const PathState*> now_;
+  std::vector<int> numbers_;
+  size_t done_ = 0;  // Of `numbers_`.
   std::vector<Change> changes_;
   int position_ = 0;
 };
@@ -103,9 +138,9 @@ absl::StatusOr<PathHistories> PathHistories::Collect(
                      : ends.back() == static_cast<int>(trace.steps.size()));
   PathHistories histories;
   histories.positions_ = static_cast<int>(ends.size());
-  histories.SortPaths(trace);
+  std::vector<int> numbers = histories.SortPaths(trace);
   histories.FindFolders();
-  Replay replay(histories);
+  Replay replay(histories, std::move(numbers));
   RETURN_IF_ERROR(replay.Apply(trace.base, 0, 0));
   int step = 0;
   for (int position = 1; position <= histories.positions_; ++position) {
@@ -140,10 +175,27 @@ const StateInterval& PathHistories::At(int path, int position) const {
   return *(after - 1);
 }
 
-void PathHistories::SortPaths(const Trace& trace) {
-  auto add = [this](const std::vector<PathEvent>& events) {
-    for (const PathEvent& event : events) {
-      numbers_.try_emplace(event.path, 0);
+// Numbers all paths, and returns the number of each event's path, in the order
+// of the trace.
+std::vector<int> PathHistories::SortPaths(const Trace& trace) {
+  size_t events = trace.base.size();
+  for (const TraceStep& step : trace.steps) {
+    events += step.events.size();
+  }
+  absl::flat_hash_map<absl::string_view, int> seen;
+  seen.reserve(events);
+  std::vector<int> numbers;
+  numbers.reserve(events);
+  size_t bytes = 0;
+  auto add = [&](const std::vector<PathEvent>& some) {
+    for (const PathEvent& event : some) {
+      auto [at, is_new] =
+          seen.try_emplace(event.path, static_cast<int>(paths_.size()));
+      numbers.push_back(at->second);
+      if (is_new) {
+        paths_.push_back(event.path);
+        bytes += event.path.size();
+      }
     }
   };
   add(trace.base);
@@ -152,17 +204,29 @@ void PathHistories::SortPaths(const Trace& trace) {
   }
   // PathLess is plain byte order once `/` is the lowest byte, and that is much
   // faster to compare.
-  std::vector<std::pair<std::string, absl::string_view>> keys;
-  keys.reserve(numbers_.size());
-  for (const auto& [path, number] : numbers_) {
-    keys.emplace_back(path, path);
-    std::replace(keys.back().first.begin(), keys.back().first.end(), '/', '\0');
+  std::string text;
+  text.reserve(bytes);
+  std::vector<PathKey> keys;
+  keys.reserve(paths_.size());
+  for (absl::string_view path : paths_) {
+    size_t begin = text.size();
+    text.append(path.data(), path.size());
+    std::replace(text.begin() + begin, text.end(), '/', '\0');
+    keys.emplace_back(absl::string_view(text).substr(begin),
+                      static_cast<int>(keys.size()));
   }
-  std::sort(keys.begin(), keys.end());
-  for (const auto& [key, path] : keys) {
-    numbers_[path] = static_cast<int>(paths_.size());
-    paths_.push_back(path);
+  MergeRuns(keys);
+  std::vector<int> ranks(paths_.size());
+  std::vector<absl::string_view> sorted(paths_.size());
+  for (size_t rank = 0; rank < keys.size(); ++rank) {
+    ranks[keys[rank].second] = static_cast<int>(rank);
+    sorted[rank] = paths_[keys[rank].second];
   }
+  paths_ = std::move(sorted);
+  for (int& number : numbers) {
+    number = ranks[number];
+  }
+  return numbers;
 }
 
 void PathHistories::FindFolders() {

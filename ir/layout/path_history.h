@@ -71,7 +71,7 @@ class PathHistories {
   };
   class Replay;
 
-  void SortPaths(const Trace& trace);
+  std::vector<int> SortPaths(const Trace& trace);
   void FindFolders();
   void Group(const std::vector<Change>& changes);
   void CompressPath(size_t begin);
@@ -79,7 +79,6 @@ class PathHistories {
 
   int positions_ = 0;
   std::vector<absl::string_view> paths_;
-  absl::flat_hash_map<absl::string_view, int> numbers_;
   std::vector<int> above_;
   std::vector<int> below_end_;  // One behind the last path below.
   std::vector<int> first_;      // Of `intervals_`, by path.

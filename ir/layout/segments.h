@@ -48,6 +48,7 @@ class SegmentTable {
   const T& operator()(int i, int j) const {
     return values_[static_cast<size_t>(j) * stride_ + i];
   }
+  void Set(int i, int j, T value) { Cell(i, j) = value; }
 
  private:
   T& Cell(int i, int j) {

@@ -1,0 +1,196 @@
+#include "ir/layout/chain.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/status.h"
+
+namespace lamina::ir {
+namespace {
+
+using Int128 = __int128;
+
+// Costs stay below, so that two of them can be added.
+constexpr int64_t kImpossible = int64_t{1} << 61;
+// An empty segment: it costs nothing and counts for no layer.
+constexpr int64_t kFree = -1;
+
+// Whether no sum of costs can reach kImpossible: each position ends at most
+// one segment, which is at most as large as the largest that ends there.
+bool CostsFit(const SegmentTable<SegmentSize>& sizes, int n, int64_t weight,
+              const CostWeights& weights) {
+  Int128 bytes = 0;
+  for (int j = 1; j <= n; ++j) {
+    uint64_t largest = 0;
+    for (int i = 0; i < j; ++i) {
+      largest = std::max(largest, sizes(i, j).bytes);
+    }
+    bytes += largest;
+  }
+  Int128 rate =
+      Int128{weights.alpha} + weights.beta + weights.delta + weights.rho;
+  Int128 layers = Int128{1000} * weights.gamma * n;
+  return weight * (rate * bytes + layers) < kImpossible;
+}
+
+}  // namespace
+
+ChainCost::ChainCost(const PathHistories& histories,
+                     const std::vector<Epoch>& epochs,
+                     const std::vector<int>& ends, const CostWeights& weights,
+                     const std::vector<std::string>& published)
+    : positions_(histories.positions()),
+      sizes_(SegmentSizes(histories)),
+      costs_(positions_) {
+  std::vector<Epoch> scaled = epochs;
+  total_weight_ = TotalWeight(scaled);
+  while (!CostsFit(sizes_, positions_, total_weight_, weights) &&
+         total_weight_ > static_cast<int64_t>(scaled.size())) {
+    for (Epoch& epoch : scaled) {
+      epoch.weight = epoch.weight / 2 + epoch.weight % 2;
+    }
+    total_weight_ = TotalWeight(scaled);
+  }
+  changed_ = ChangeWeights(scaled, ends);
+  SegmentTable<SegmentKey> keys;
+  std::set<std::string> known(published.begin(), published.end());
+  if (weights.rho != 0 && !known.empty()) {
+    keys = SegmentKeys(histories);
+  }
+  int64_t w = total_weight_;
+  for (int j = 1; j <= positions_; ++j) {
+    for (int i = 0; i < j; ++i) {
+      auto z = static_cast<int64_t>(sizes_(i, j).bytes);
+      if (z == 0) {
+        continue;
+      }
+      bool is_new =
+          weights.rho != 0 &&
+          (known.empty() || !known.contains(SegmentKeyText(keys(i, j))));
+      int64_t rate =
+          w * (weights.alpha + weights.delta + (is_new ? weights.rho : 0)) +
+          weights.beta * changed_(i, j);
+      costs_.Set(i, j, 1000 * w * weights.gamma + rate * z);
+    }
+  }
+}
+
+int64_t ChainCost::ToBytes(int64_t cost) const {
+  return cost / (1000 * total_weight_);
+}
+
+ChainProgramme::ChainProgramme(const ChainCost& cost, const ChainRules& rules,
+                               int max_layers)
+    : cost_(cost),
+      rules_(rules),
+      n_(cost.positions()),
+      max_layers_(std::max(0, std::min(max_layers, cost.positions()))),
+      best_(static_cast<size_t>(max_layers_ + 1) * (n_ + 1), kImpossible),
+      from_(best_.size(), -1) {
+  best_[0] = 0;
+  std::vector<int64_t> costs(n_);
+  for (int j = 1; j <= n_; ++j) {
+    if (j < n_ && rules.forbidden[j]) {
+      continue;
+    }
+    // From here back to the last forced cut.
+    int first = j - 1;
+    while (first > 0 && !rules.forced[first]) {
+      --first;
+    }
+    for (int i = 0; i < j; ++i) {
+      bool legal = i >= first && (i == 0 || !rules.forbidden[i]);
+      costs[i] = !legal             ? kImpossible
+                 : cost.empty(i, j) ? kFree
+                                    : cost.cost(i, j);
+    }
+    for (int layers = 0; layers <= std::min(max_layers_, j); ++layers) {
+      Fill(layers, j, costs);
+    }
+  }
+}
+
+void ChainProgramme::Fill(int layers, int j,
+                          const std::vector<int64_t>& costs) {
+  size_t row = static_cast<size_t>(layers) * (n_ + 1);
+  const int64_t* same = &best_[row];
+  const int64_t* fewer = layers > 0 ? same - (n_ + 1) : nullptr;
+  int64_t best = kImpossible;
+  int from = -1;
+  // Positions before `layers - 1` hold no plan of so many layers.
+  for (int i = std::max(layers - 1, 0); i < j; ++i) {
+    int64_t next = kImpossible;
+    if (costs[i] == kFree) {
+      next = same[i];
+    } else if (fewer != nullptr) {
+      next = fewer[i] + costs[i];
+    }
+    if (next < best) {
+      best = next;
+      from = i;
+    }
+  }
+  best_[row + j] = best;
+  from_[row + j] = from;
+}
+
+std::optional<int64_t> ChainProgramme::Cost(int layers) const {
+  int64_t cost = best_[static_cast<size_t>(layers) * (n_ + 1) + n_];
+  return cost < kImpossible ? std::optional(cost) : std::nullopt;
+}
+
+ChainPlan ChainProgramme::Plan(int layers) const {
+  CHECK(Cost(layers).has_value());
+  ChainPlan plan = {.cost = *Cost(layers), .layers = layers};
+  for (int j = n_; j > 0;) {
+    int i = from_[static_cast<size_t>(layers) * (n_ + 1) + j];
+    layers -= cost_.empty(i, j) ? 0 : 1;
+    if (i > 0) {
+      plan.cuts.push_back(i);
+    }
+    j = i;
+  }
+  std::reverse(plan.cuts.begin(), plan.cuts.end());
+  return plan;
+}
+
+std::optional<ChainPlan> ChainProgramme::Best(int limit) const {
+  int best = -1;
+  for (int layers = 0; layers <= std::min(limit, max_layers_); ++layers) {
+    std::optional<int64_t> cost = Cost(layers);
+    if (cost && (best < 0 || *cost < *Cost(best))) {
+      best = layers;
+    }
+  }
+  return best < 0 ? std::nullopt : std::optional(Plan(best));
+}
+
+int ChainProgramme::Knee() const {
+  std::optional<ChainPlan> best = Best(max_layers_);
+  for (int layers = 0; best && layers <= max_layers_; ++layers) {
+    std::optional<int64_t> cost = Cost(layers);
+    if (cost && *cost - best->cost <= best->cost / 5) {
+      return layers;
+    }
+  }
+  return 0;
+}
+
+ChainPlan EvaluateCuts(const ChainCost& cost, const std::vector<int>& cuts) {
+  ChainPlan plan = {.cuts = cuts};
+  int i = 0;
+  auto add = [&](int j) {
+    plan.cost += cost.cost(i, j);
+    plan.layers += cost.empty(i, j) ? 0 : 1;
+    i = j;
+  };
+  for (int cut : cuts) {
+    add(cut);
+  }
+  if (i < cost.positions()) {
+    add(cost.positions());
+  }
+  return plan;
+}
+
+}  // namespace lamina::ir
