@@ -180,6 +180,7 @@ std::string PrintNode(uint32_t index, const Node& node) {
     absl::StrAppend(&out, " layer(", node.layer.cut ? "cut, " : "",
                     node.layer.group, ")");
   }
+  out += Flag("same-sandbox", node.same_sandbox);
   if (node.source != SourceRange{}) {
     absl::StrAppend(&out, " at(", node.source.begin, ", ", node.source.end,
                     ")");
