@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "backend/waste.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -472,13 +471,6 @@ class Reporter {
   }
 
   void AddWaste() {
-    std::vector<WasteStep> steps;
-    for (size_t i = 0; i < planned_.chain.steps.size(); ++i) {
-      const ir::Node& node = plan_.graph.nodes[planned_.chain.steps[i]];
-      steps.push_back({Number(static_cast<int>(i) + 1), node.text,
-                       &planned_.predicted.chain.diffs[i]});
-    }
-    report_.waste = WasteRows(steps);
   }
 
   const Plan& plan_;

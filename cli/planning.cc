@@ -66,7 +66,7 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
   auto context = input.plan.contexts.find("");
   if (!same_everywhere && context != input.plan.contexts.end() &&
       chain.steps.size() > 1) {
-    // commits
+    commits.clear();
   }
   backend::ChangeWeights weights = backend::FindChangeWeights(
       plan.graph, chain,
@@ -131,7 +131,8 @@ void ReportLimit(const BuildInput& input, const backend::Plan& plan,
                  const backend::ExportPolicy& policy,
                  const ir::LimitProblem& problem, size_t base_layers,
                  Diagnostics& diagnostics) {
-  // limit
+  static_cast<void>(input); static_cast<void>(plan); static_cast<void>(policy); static_cast<void>(problem); static_cast<void>(base_layers);
+  diagnostics.Add({.code = "too-many-layers", .message = absl::StrCat(problem.needed, " layers")});
 }
 
 }  // namespace lamina::cli
