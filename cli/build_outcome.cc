@@ -93,8 +93,8 @@ absl::StatusOr<bool> CheckLimit(const BuildInput& input,
     return true;
   }
   Diagnostics diagnostics;
-  ReportLimit(input, plan, planning.policy, *planned.problem, base_layers,
-              diagnostics);
+  diagnostics.Add(LimitError(input, plan, planning.policy, *planned.problem,
+                             base_layers));
   Print(diagnostics, input);
   return false;
 }
@@ -105,8 +105,8 @@ void ReportLimitAfterRun(const BuildInput& input, const backend::Plan& plan,
                          backend::Store& store) {
   absl::StatusOr<size_t> base_layers = BaseLayers(plan, store);
   Diagnostics diagnostics;
-  ReportLimit(input, plan, planning.policy, problem,
-              base_layers.ok() ? *base_layers : 0, diagnostics);
+  diagnostics.Add(LimitError(input, plan, planning.policy, problem,
+                             base_layers.ok() ? *base_layers : 0));
   Print(diagnostics, input);
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backend/epochs.h"
+#include "backend/limit_text.h"
 #include "base/status.h"
 #include "cli/plan_formats/plan_format.h"
 #include "frontend/lower.h"
@@ -116,8 +117,16 @@ absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
   if (!planning.builds.empty()) {
     facts.last_build_time = ir::FormatTime(planning.build_times[0]);
   }
-  return backend::MakeReport(plan, planned, planning.policy, input.source,
-                             facts);
+  backend::PlanReport report = backend::MakeReport(
+      plan, planned, planning.policy, input.source, facts);
+  if (planned.problem.has_value()) {
+    Diagnostics diagnostics;
+    diagnostics.Add(LimitError(input, plan, planning.policy, *planned.problem,
+                               planned.predicted.chain.base_layers.size()));
+    RenderOptions plain;
+    report.too_many_layers = Render(diagnostics, input.source, plain);
+  }
+  return report;
 }
 
 absl::Status PrintDryRun(const BuildInput& input, const Compiled& compiled,
@@ -127,12 +136,35 @@ absl::Status PrintDryRun(const BuildInput& input, const Compiled& compiled,
   return PrintResult(kPlanText.print(report, PlanPrintOptions()));
 }
 
-void ReportLimit(const BuildInput& input, const backend::Plan& plan,
-                 const backend::ExportPolicy& policy,
-                 const ir::LimitProblem& problem, size_t base_layers,
-                 Diagnostics& diagnostics) {
-  static_cast<void>(input); static_cast<void>(plan); static_cast<void>(policy); static_cast<void>(problem); static_cast<void>(base_layers);
-  diagnostics.Add({.code = "too-many-layers", .message = absl::StrCat(problem.needed, " layers")});
+Diagnostic LimitError(const BuildInput& input, const backend::Plan& plan,
+                      const backend::ExportPolicy& policy,
+                      const ir::LimitProblem& problem, size_t base_layers) {
+  backend::TargetChain chain =
+      backend::FindChain(plan.graph, plan.graph.targets[0]);
+  backend::LimitContext context;
+  context.file = input.source.name();
+  context.base_layers = static_cast<int>(base_layers);
+  context.head_room = policy.head_room;
+  context.limit_name = policy.limit_name;
+  context.level = absl::StrCat("O", input.level);
+  context.verbatim = policy.mode == ir::LayoutMode::kVerbatim;
+  const ir::Node& base = plan.graph.nodes[chain.base];
+  if (const auto* image = std::get_if<ir::BaseImage>(&base.op)) {
+    context.base = image->reference.Familiar();
+    context.from = base.source;
+  }
+  for (ir::NodeId id : chain.steps) {
+    const ir::Node& node = plan.graph.nodes[id];
+    backend::LimitStep step;
+    step.keyword = node.text.substr(0, node.text.find(' '));
+    step.line =
+        static_cast<int>(input.source.Position(node.source.begin).line);
+    step.end_line =
+        static_cast<int>(input.source.Position(node.source.end).line);
+    step.range = node.source;
+    context.steps.push_back(std::move(step));
+  }
+  return backend::LimitDiagnostic(problem, context);
 }
 
 }  // namespace lamina::cli

@@ -39,11 +39,9 @@ absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
 absl::Status PrintDryRun(const BuildInput& input, const Compiled& compiled,
                          backend::Store* store);
 
-// Prints why the image would have too many layers, at the first instruction
-// that is over the limit.
-void ReportLimit(const BuildInput& input, const backend::Plan& plan,
-                 const backend::ExportPolicy& policy,
-                 const ir::LimitProblem& problem, size_t base_layers,
-                 Diagnostics& diagnostics);
+// Why the image would have too many layers, and the cheapest way out.
+Diagnostic LimitError(const BuildInput& input, const backend::Plan& plan,
+                      const backend::ExportPolicy& policy,
+                      const ir::LimitProblem& problem, size_t base_layers);
 
 }  // namespace lamina::cli

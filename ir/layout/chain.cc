@@ -41,7 +41,8 @@ ChainCost::ChainCost(const PathHistories& histories,
                      const std::vector<std::string>& published)
     : positions_(histories.positions()),
       sizes_(SegmentSizes(histories)),
-      costs_(positions_) {
+      costs_(positions_),
+      has_keys_(weights.rho != 0) {
   std::vector<Epoch> scaled = epochs;
   total_weight_ = TotalWeight(scaled);
   while (!CostsFit(sizes_, positions_, total_weight_, weights) &&
@@ -52,10 +53,9 @@ ChainCost::ChainCost(const PathHistories& histories,
     total_weight_ = TotalWeight(scaled);
   }
   changed_ = ChangeWeights(scaled, ends);
-  SegmentTable<SegmentKey> keys;
   std::set<std::string> known(published.begin(), published.end());
-  if (weights.rho != 0 && !known.empty()) {
-    keys = SegmentKeys(histories);
+  if (has_keys_) {
+    keys_ = SegmentKeys(histories);
   }
   int64_t w = total_weight_;
   for (int j = 1; j <= positions_; ++j) {
@@ -64,15 +64,17 @@ ChainCost::ChainCost(const PathHistories& histories,
       if (z == 0) {
         continue;
       }
-      bool is_new =
-          weights.rho != 0 &&
-          (known.empty() || !known.contains(SegmentKeyText(keys(i, j))));
+      bool is_new = has_keys_ && !known.contains(SegmentKeyText(keys_(i, j)));
       int64_t rate =
           w * (weights.alpha + weights.delta + (is_new ? weights.rho : 0)) +
           weights.beta * changed_(i, j);
       costs_.Set(i, j, 1000 * w * weights.gamma + rate * z);
     }
   }
+}
+
+SegmentKey ChainCost::key(int i, int j) const {
+  return has_keys_ ? keys_(i, j) : SegmentKey();
 }
 
 int64_t ChainCost::ToBytes(int64_t cost) const {

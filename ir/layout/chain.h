@@ -33,6 +33,8 @@ class ChainCost {
   int64_t cost(int i, int j) const { return costs_(i, j); }
   // Costs of all i < j for one j, in order.
   const int64_t* costs(int j) const { return &costs_(0, j); }
+  // Needs weights.rho, else 0.
+  SegmentKey key(int i, int j) const;
   int64_t ToBytes(int64_t cost) const;
 
  private:
@@ -41,6 +43,8 @@ class ChainCost {
   SegmentTable<SegmentSize> sizes_;
   SegmentTable<int64_t> changed_;
   SegmentTable<int64_t> costs_;
+  SegmentTable<SegmentKey> keys_;
+  bool has_keys_;
 };
 
 // Rules for the positions 0..n; both false at the ends.

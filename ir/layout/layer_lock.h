@@ -23,6 +23,9 @@ struct LockedLayer {
   uint64_t bytes = 0;
 };
 
+// A year of weekly releases.
+inline constexpr int kLockHistory = 52;
+
 struct LayerLock {
   std::string target;  // Name of the image's target.
   std::string mode;    // "partition" or "chain".
@@ -31,10 +34,13 @@ struct LayerLock {
   std::string writer;  // Canonical JSON of the writer's settings: tar form,
                        // compression, engine, level.
   std::vector<LockedLayer> layers;  // Bottom to top.
-  int epochs = 0;                   // Releases seen.
+  int epochs = 0;  // Releases that `changed` tells of, at most kLockHistory:
+                   // of more the oldest are forgotten.
   std::map<std::string, std::string> changed;  // Atom: change vector in hex,
                                                // bit w = release w.
   // For telling what changed in the next release: content digest of each atom.
+  // In chain mode the atoms of both maps and of the shadow are steps, by their
+  // normalised text ("#2" added to the second of equal ones, and so on).
   std::map<std::string, std::string> contents;
   int shadow_since = 0;
   std::vector<std::vector<std::string>> shadow;  // Atoms of each layer.
@@ -48,5 +54,11 @@ struct LayerLock {
 // that says where and what to do.
 absl::StatusOr<LayerLock> ParseLayerLock(absl::string_view text);
 std::string PrintLayerLock(const LayerLock& lock);
+
+// Why a build of this target and mode cannot follow the lock, and what to do;
+// empty if it can. Another base or writer is no reason: the layout is kept or
+// drawn anew, as it is cheaper for clients.
+std::string CheckLock(const LayerLock& lock, absl::string_view target,
+                      absl::string_view mode);
 
 }  // namespace lamina::ir

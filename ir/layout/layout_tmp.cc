@@ -1,8 +1,6 @@
 #include "ir/layout/chain.h"
 #include "base/status.h"
 namespace lamina::ir {
-absl::StatusOr<LayerLock> ParseLayerLock(absl::string_view) { return absl::UnimplementedError("x"); }
-std::string PrintLayerLock(const LayerLock&) { return ""; }
 absl::string_view MergeReasonName(MergeReason) { return "too-small"; }
 absl::StatusOr<LayoutResult> PlanLayout(const Trace& trace, const LayoutOptions& options, const LayerLock*) {
   int n = static_cast<int>(trace.steps.size());

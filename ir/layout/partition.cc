@@ -1,13 +1,13 @@
 #include "ir/layout/partition.h"
 
 #include <algorithm>
-#include <bit>
 #include <map>
 #include <numeric>
 #include <set>
 #include <utility>
 
 #include "base/status.h"
+#include "ir/layout/change_vector.h"
 #include "ir/layout/exp_negative.h"
 
 namespace lamina::ir {
@@ -204,21 +204,6 @@ class Mover {
 };
 
 }  // namespace
-
-int CountEvents(absl::string_view changed) {
-  int events = 0;
-  for (char c : changed) {
-    int digit = c <= '9' ? c - '0' : c - 'a' + 10;
-    events += std::popcount(static_cast<unsigned>(digit));
-  }
-  return events;
-}
-
-std::string CanonicalVector(absl::string_view changed) {
-  size_t first = changed.find_first_not_of('0');
-  return first == absl::string_view::npos ? "0"
-                                          : std::string(changed.substr(first));
-}
 
 std::vector<PartitionClass> FindClasses(
     const std::vector<PartitionItem>& items) {

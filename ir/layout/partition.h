@@ -6,19 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "ir/layout/layout.h"
 
 namespace lamina::ir {
 
-// Epochs in which something changed, in hex: bit w is epoch w. Canonical
-// without leading zeros; "0" is none.
-int CountEvents(absl::string_view changed);
-std::string CanonicalVector(absl::string_view changed);
-
 struct PartitionItem {  // An atom, as far as the planner cares.
   uint64_t bytes = 0;   // At most 2^40 in sum.
-  std::string changed;  // Change vector.
+  std::string changed;  // Change vector (change_vector.h).
 };
 
 // Atoms that always changed together, at least twice; others stand alone.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/layout/change_vector.h"
 #include "ir/layout/exp_negative.h"
 #include "ir/layout/test_fixtures.h"
 
@@ -27,12 +28,20 @@ TEST(ExpNegative, AgreesWithTheFixture) {
   }
 }
 
-TEST(Partition, VectorsAreHexNumbers) {
+TEST(ChangeVector, IsAHexNumber) {
   EXPECT_EQ(CountEvents("2000401"), 3);
   EXPECT_EQ(CountEvents("f0a"), 6);
   EXPECT_EQ(CanonicalVector("0010"), "10");
   EXPECT_EQ(CanonicalVector("000"), "0");
   EXPECT_EQ(CanonicalVector(""), "0");
+  EXPECT_EQ(VectorOf({true, false, false, false, true, false}), "11");
+  EXPECT_EQ(VectorOf({}), "0");
+  EXPECT_EQ(VectorOf(EpochsOf("2000401")), "2000401");
+  EXPECT_EQ(JoinVectors("101", "2"), "103");
+  EXPECT_EQ(JoinVectors("", "0"), "0");
+  EXPECT_TRUE(IsVector("0af"));
+  EXPECT_FALSE(IsVector("A"));
+  EXPECT_FALSE(IsVector(""));
 }
 
 TEST(Partition, OnlyTwoEventsMakeAClass) {

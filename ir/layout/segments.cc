@@ -75,16 +75,6 @@ SegmentKey EntryKey(const PathHistories& histories, int path,
   return key;
 }
 
-DeadCause CauseOf(const PathState& before, const PathState* after) {
-  if (after == nullptr) {
-    return DeadCause::kDeleted;
-  }
-  bool same_bytes = before.type == EntryType::kFile &&
-                    after->type == EntryType::kFile &&
-                    before.body == after->body;
-  return same_bytes ? DeadCause::kMetadata : DeadCause::kOverwritten;
-}
-
 }  // namespace
 
 uint64_t EntryWeight(const PathState& state, const StatePiece& piece) {
@@ -199,6 +189,16 @@ int64_t TotalWeight(const std::vector<Epoch>& epochs) {
   return std::max<int64_t>(total, 1);
 }
 
+DeadCause CauseOfDeath(const PathState& before, const PathState* after) {
+  if (after == nullptr) {
+    return DeadCause::kDeleted;
+  }
+  bool same_bytes = before.type == EntryType::kFile &&
+                    after->type == EntryType::kFile &&
+                    before.body == after->body;
+  return same_bytes ? DeadCause::kMetadata : DeadCause::kOverwritten;
+}
+
 std::vector<DeadBytes> FindDeadBytes(const PathHistories& histories) {
   std::map<std::tuple<int, int, DeadCause>, uint64_t> sums;
   for (int path = 0; path < histories.size(); ++path) {
@@ -207,7 +207,7 @@ std::vector<DeadBytes> FindDeadBytes(const PathHistories& histories) {
       if (all[b].state != nullptr) {
         StatePiece piece = histories.PieceAt(path, b, all[b].begin);
         sums[{all[b].begin, all[b + 1].begin,
-              CauseOf(*all[b].state, all[b + 1].state)}] +=
+              CauseOfDeath(*all[b].state, all[b + 1].state)}] +=
             EntryWeight(*all[b].state, piece);
       }
     }

@@ -92,6 +92,8 @@ SegmentTable<int64_t> ChangeWeights(const std::vector<Epoch>& epochs,
 int64_t TotalWeight(const std::vector<Epoch>& epochs);
 
 enum class DeadCause { kOverwritten, kDeleted, kMetadata };
+// `after` is null if the path is absent then.
+DeadCause CauseOfDeath(const PathState& before, const PathState* after);
 
 // Bytes that step `step` wrote and step `guilty` made dead.
 struct DeadBytes {
