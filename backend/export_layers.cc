@@ -17,6 +17,8 @@ namespace {
 using ir::Entry;
 using ir::EntryType;
 
+constexpr uint64_t kMostText = 64 << 20;  // Bytes of a package data base.
+
 // One layer that is to be: what it says, and what it leaves of the chain.
 struct LayerPlan {
   ir::StepDiff diff;
@@ -39,13 +41,13 @@ class Exporter {
       RETURN_IF_ERROR(Verbatim());
       if (policy_.max_layers > 0 && !result_.own.empty() &&
           static_cast<int>(result_.own.size()) > limit) {
-        RETURN_IF_ERROR(PlanWithin(limit));
+        RETURN_IF_ERROR(PlanWithin());
         result_.layout.reset();
         result_.own.clear();
       }
       return std::move(result_);
     }
-    RETURN_IF_ERROR(PlanWithin(limit));
+    RETURN_IF_ERROR(PlanWithin());
     if (result_.problem.has_value()) {
       return std::move(result_);
     }
@@ -96,7 +98,7 @@ class Exporter {
 
   // --- layout --------------------------------------------------------------
 
-  absl::Status PlanWithin(int limit) {
+  absl::Status PlanWithin() {
     bool partition = policy_.mode == ir::LayoutMode::kPartition;
     ASSIGN_OR_RETURN(chain_, ReadChainDiffs(finished_.base_layers,
                                             finished_.layers, partition,
@@ -104,21 +106,45 @@ class Exporter {
     ir::Trace trace = MakeTrace(chain_);
     trace.epochs = policy_.epochs;
     trace.cuts = policy_.cuts;
-    ir::LayoutOptions options;
-    options.mode = policy_.mode;
-    options.own_limit = policy_.max_layers > 0
-                            ? limit
-                            : static_cast<int>(finished_.layers.size());
+    ir::LayoutOptions options =
+        MakeLayoutOptions(policy_, finished_.base_layers.size());
+    ir::Tree final_tree;
+    if (partition) {
+      final_tree = chain_.base;
+      ApplySteps(final_tree, 0, static_cast<int>(chain_.diffs.size()));
+      options.read_text = [&](const std::string& path) {
+        return ReadFinal(final_tree, path);
+      };
+    }
     ASSIGN_OR_RETURN(
         ir::LayoutResult planned,
         ir::PlanLayout(trace, options,
                        policy_.lock.has_value() ? &*policy_.lock : nullptr));
     result_.layout = std::move(planned.layout);
     result_.problem = std::move(planned.problem);
-    if (result_.layout.has_value()) {
-      result_.layout->epochs_source = policy_.epochs_source;
-    }
     return absl::OkStatus();
+  }
+
+  // A small text of the final tree: a package data base.
+  std::optional<std::string> ReadFinal(const ir::Tree& tree,
+                                       const std::string& path) {
+    absl::StatusOr<std::string> real = tree.Resolve(path, true);
+    const ir::Tree::Item* item = real.ok() ? tree.Find(*real) : nullptr;
+    if (item == nullptr || item->entry.type != EntryType::kFile) {
+      return std::nullopt;
+    }
+    absl::StatusOr<ContentPart> part = Open(tree, item->entry);
+    if (!part.ok()) {
+      return std::nullopt;
+    }
+    std::string text(std::min<uint64_t>(item->entry.size, kMostText), '\0');
+    absl::StatusOr<size_t> size =
+        ReadFull(part->fd.get(), text.data(), text.size());
+    if (!size.ok()) {
+      return std::nullopt;
+    }
+    text.resize(*size);
+    return text;
   }
 
   // Neighbouring steps: a segment with one layer in it is that layer.
@@ -371,6 +397,25 @@ class Exporter {
 
 int OwnLimit(const ExportPolicy& policy, size_t base_layers) {
   return policy.max_layers - policy.head_room - static_cast<int>(base_layers);
+}
+
+ir::LayoutOptions MakeLayoutOptions(const ExportPolicy& policy,
+                                    size_t base_layers) {
+  ir::LayoutOptions options;
+  options.mode = policy.mode;
+  if (policy.max_layers > 0) {
+    options.own_limit = OwnLimit(policy, base_layers);
+  }
+  options.leaf = policy.head_room == 0;
+  options.keep_empty = policy.keep_empty;
+  options.published = policy.published;
+  options.weights.rho = policy.published.empty() ? 0 : 100;
+  options.relayout = policy.relayout;
+  options.target = policy.target;
+  options.base = policy.base;
+  options.writer = policy.writer;
+  options.epochs_source = policy.epochs_source;
+  return options;
 }
 
 absl::StatusOr<ExportedLayers> ExportLayers(const FinishedChain& chain,

@@ -30,7 +30,15 @@ struct ExportPolicy {
   std::string epochs_source;
   std::vector<ir::CutRule> cuts;
   std::optional<ir::LayerLock> lock;
+  ir::Relayout relayout = ir::Relayout::kAuto;
+  // What the lock of this build shall say of itself.
+  std::string target, base, writer;
+  std::vector<std::string> published;  // Keys of the last image's segments.
 };
+
+// The question to the planner, but for `read_text`.
+ir::LayoutOptions MakeLayoutOptions(const ExportPolicy& policy,
+                                    size_t base_layers);
 
 struct OwnLayer {
   LayerId id = 0;

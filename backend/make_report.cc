@@ -365,6 +365,8 @@ class Reporter {
       case ir::MergeReason::kBudget:
         return absl::StrCat("the layer limit; a cut would save ",
                             Bytes(-merge.cost), " of cost");
+      case ir::MergeReason::kLock:
+        return "the layer lock has no cut here";
       case ir::MergeReason::kMetadata:
         return absl::StrCat("a cut would store ", Bytes(merge.stored),
                             " twice, for metadata only");

@@ -63,12 +63,8 @@ absl::StatusOr<PlannedExport> PlanExport(const Plan& plan,
   DescribeSteps(plan.graph, planned.chain, source, planned.trace);
   planned.trace.epochs = policy.epochs;
   planned.trace.cuts = policy.cuts;
-  ir::LayoutOptions options;
   size_t base_layers = planned.predicted.chain.base_layers.size();
-  options.mode = policy.mode;
-  options.own_limit = policy.max_layers > 0
-                          ? OwnLimit(policy, base_layers)
-                          : static_cast<int>(planned.chain.steps.size());
+  ir::LayoutOptions options = MakeLayoutOptions(policy, base_layers);
   planned.certain = ExceedsLimit(plan, policy, base_layers);
   ASSIGN_OR_RETURN(
       ir::LayoutResult result,
@@ -76,9 +72,6 @@ absl::StatusOr<PlannedExport> PlanExport(const Plan& plan,
                      policy.lock.has_value() ? &*policy.lock : nullptr));
   planned.layout = std::move(result.layout);
   planned.problem = std::move(result.problem);
-  if (planned.layout.has_value()) {
-    planned.layout->epochs_source = policy.epochs_source;
-  }
   return planned;
 }
 

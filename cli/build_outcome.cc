@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -152,6 +153,38 @@ absl::Status WriteLock(const BuildInput& input,
   }
   return ReplaceFile(input.exports.lock_file, ir::PrintLayerLock(lock), 0644,
                      /*durable=*/false);
+}
+
+std::string BuildMetadata(const BuildInput& input,
+                          const backend::BuildResult& result) {
+  Json json = Json::Object();
+  json.Set("containerimage.config.digest", result.image->id.ToString());
+  std::string names;
+  for (const ir::ImageReference& tag : input.tags) {
+    absl::StrAppend(&names, names.empty() ? "" : ",", tag.Full());
+  }
+  json.Set("image.name", names);
+  json.Set("lamina.steps_run", int64_t{result.steps_run});
+  json.Set("lamina.steps_cached", int64_t{result.steps_cached});
+  json.Set("lamina.layers", static_cast<int64_t>(result.exported.own.size()));
+  json.Set("lamina.tree_digest", result.exported.tree_digest);
+  Json steps = Json::Array();
+  int number = 0;
+  for (const backend::BuiltStep& step : result.steps) {
+    Json row = Json::Object();
+    row.Set("id", int64_t{++number});
+    row.Set("stage", step.stage);
+    row.Set("name", step.text);
+    row.Set("state", step.state);
+    row.Set("seconds", step.seconds);
+    row.Set("written_bytes", step.bytes);
+    row.Set("expected_seconds", step.expected_seconds.has_value()
+                                    ? Json(*step.expected_seconds)
+                                    : Json());
+    steps.Append(std::move(row));
+  }
+  json.Set("lamina.steps", std::move(steps));
+  return absl::StrCat(PrintJson(json), "\n");
 }
 
 std::string BuildSummary(const backend::BuildResult& result) {

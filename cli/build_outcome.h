@@ -34,6 +34,10 @@ absl::Status WriteLock(const BuildInput& input,
                        const backend::BuildResult& result,
                        backend::Store& store);
 
+// --metadata-file: buildx's keys, and what each step did.
+std::string BuildMetadata(const BuildInput& input,
+                          const backend::BuildResult& result);
+
 // "ran 2 of 5 steps, ...", the layers, and the error of the estimate; with a
 // warning where layers did not give the tree of the steps.
 std::string BuildSummary(const backend::BuildResult& result);

@@ -100,6 +100,9 @@ absl::Status ReadLock(const Invocation& invocation,
     return UsageError(
         absl::StrCat("--relayout is auto, never or now, not `", relayout, "`"));
   }
+  settings.policy.relayout = relayout == "never" ? ir::Relayout::kNever
+                             : relayout == "now" ? ir::Relayout::kNow
+                                                 : ir::Relayout::kAuto;
   bool partition = settings.policy.mode == ir::LayoutMode::kPartition;
   if (!named.empty() && invocation.GetBool("no-lock")) {
     return UsageError("--layer-lock and --no-lock contradict each other");

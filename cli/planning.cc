@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "backend/epochs.h"
 #include "backend/limit_text.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "cli/plan_formats/plan_format.h"
 #include "frontend/lower.h"
@@ -40,6 +41,16 @@ absl::Status ReadBuilds(const std::string& target, backend::Store* store,
   return absl::OkStatus();
 }
 
+// Settings of the layer writer that change the bytes of layers.
+std::string WriterText(const backend::LayerWriterOptions& layers) {
+  Json json = Json::Object();
+  json.Set("tar", int64_t{1});
+  json.Set("compression",
+           std::string(backend::CompressionName(layers.compression)));
+  json.Set("level", int64_t{layers.compression_level});
+  return PrintJson(json);
+}
+
 std::string LockState(const ExportSettings& exports) {
   if (exports.policy.mode != ir::LayoutMode::kPartition ||
       exports.lock_file.empty()) {
@@ -61,6 +72,12 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
                    PlatformText(target.config));
   RETURN_IF_ERROR(ReadBuilds(planning.target, store, planning));
   backend::TargetChain chain = backend::FindChain(plan.graph, target);
+  planning.policy.target = target.name;
+  const auto* image =
+      std::get_if<ir::BaseImage>(&plan.graph.nodes[chain.base].op);
+  planning.policy.base =
+      image != nullptr ? image->image_id.ToString() : "scratch";
+  planning.policy.writer = WriterText(input.layers);
   planning.policy.cuts = backend::FindCutRules(plan.graph, chain);
   bool same_everywhere = input.plan.source_date_epoch.has_value();
   std::vector<std::vector<std::string>> commits;

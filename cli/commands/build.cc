@@ -12,7 +12,6 @@
 #include "absl/strings/str_split.h"
 #include "backend/cache_folder.h"
 #include "backend/executor.h"
-#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/build_flag_table.h"
@@ -129,20 +128,6 @@ int FailureCode(const Invocation& invocation,
                                                    : 1;
 }
 
-std::string Metadata(const backend::BuildResult& result,
-                     const BuildInput& input) {
-  Json json = Json::Object();
-  json.Set("containerimage.config.digest", result.image->id.ToString());
-  std::string names;
-  for (const ir::ImageReference& tag : input.tags) {
-    absl::StrAppend(&names, names.empty() ? "" : ",", tag.Full());
-  }
-  json.Set("image.name", names);
-  json.Set("lamina.steps_run", int64_t{result.steps_run});
-  json.Set("lamina.steps_cached", int64_t{result.steps_cached});
-  return absl::StrCat(PrintJson(json), "\n");
-}
-
 absl::Status WriteOutputs(const Invocation& invocation,
                           const BuildInput& input,
                           const backend::BuildResult& result,
@@ -159,7 +144,7 @@ absl::Status WriteOutputs(const Invocation& invocation,
   }
   if (invocation.Has("metadata-file")) {
     RETURN_IF_ERROR(ReplaceFile(invocation.Get("metadata-file"),
-                                Metadata(result, input), 0644, false));
+                                BuildMetadata(input, result), 0644, false));
   }
   return absl::OkStatus();
 }

@@ -10,9 +10,9 @@ absl::StatusOr<LayoutResult> PlanLayout(const Trace& trace, const LayoutOptions&
   ChainRules rules{std::vector<bool>(n + 1), std::vector<bool>(n + 1)};
   for (const CutRule& r : trace.cuts) (r.forced ? rules.forced : rules.forbidden)[r.step] = true;
   ChainProgramme programme(cost, rules, n);
-  std::optional<ChainPlan> plan = programme.Best(options.mode == LayoutMode::kOne ? 1 : options.own_limit);
+  std::optional<ChainPlan> plan = programme.Best(options.mode == LayoutMode::kOne ? 1 : options.own_limit.value_or(n));
   LayoutResult result;
-  if (!plan) { result.problem = LimitProblem{n, options.own_limit, {}, {}, 0, 0}; return result; }
+  if (!plan) { result.problem = LimitProblem{n, *options.own_limit, {}, {}, 0, 0}; return result; }
   Layout layout; layout.mode = LayoutMode::kChain;
   int from = 0; plan->cuts.push_back(n);
   for (int cut : plan->cuts) { if (!cost.empty(from, cut)) layout.layers.push_back({.first = from + 1, .last = cut, .bytes = cost.bytes(from, cut)}); from = cut; }
