@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "cli/error_format.h"
 #include "cli/context_input.h"
+#include "cli/optimise_flags.h"
 #include "cli/store_access.h"
 #include "ir/image_reference.h"
 
@@ -478,11 +479,7 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   BuildInput input;
   ASSIGN_OR_RETURN(ContextInput context, OpenContext(invocation.words()[0]));
   input.unpacked_context = context.unpacked;
-  std::string level = invocation.Get("opt");
-  if (level != "0" && level != "1") {
-    return UsageError(
-        absl::StrCat("-O", level, " is not known; there are -O0 and -O1"));
-  }
+  ASSIGN_OR_RETURN(input.optimise, ReadOptimiseOptions(invocation));
   std::string build_file;
   ASSIGN_OR_RETURN(input.source,
                    ReadBuildFile(invocation.Get("file"), context, &build_file));

@@ -15,6 +15,7 @@
 #include "base/source.h"
 #include "cli/command.h"
 #include "frontend/lower.h"
+#include "ir/optimise.h"
 
 namespace lamina::cli {
 
@@ -37,6 +38,7 @@ struct BuildInput {
   std::shared_ptr<TempDir> unpacked_context;  // Lives as long as this.
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
+  ir::OptimiseOptions optimise;
   RenderOptions render;
   bool offline = false;  // --offline: a plan may have unknown bases.
 };

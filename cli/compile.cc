@@ -12,7 +12,7 @@
 #include "frontend/lower.h"
 #include "grammar/dockerfile_syntax.h"
 #include "ir/graph.h"
-#include "ir/pass.h"
+#include "ir/optimise.h"
 
 namespace lamina::cli {
 namespace {
@@ -140,8 +140,7 @@ absl::StatusOr<Compiled> Emit(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
-                                 const std::string& emit, bool optimise,
-                                 backend::Store* store) {
+                                 const std::string& emit, backend::Store* store) {
   RETURN_IF_ERROR(CheckEmit(emit));
   Diagnostics diagnostics;
   grammar::DockerfileSyntax syntax = grammar::ParseDockerfile(
@@ -161,8 +160,9 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   }
   // From here on the graph is valid: later stages CHECK, they do not diagnose
   // it.
-  graph = ir::Optimise(std::move(graph),
-                       optimise ? ir::Level::kO1 : ir::Level::kO0);
+  ir::Facts facts;
+  facts.no_cache_stages = input.plan.no_cache_stages;
+  graph = ir::Optimise(std::move(graph), input.optimise, facts);
   if (emit == "graph" || emit == "config") {
     ReportUnknownBases(graph, diagnostics);
     Report(diagnostics, input);

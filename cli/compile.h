@@ -22,7 +22,6 @@ struct Compiled {
 };
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
-                                 const std::string& emit, bool optimise,
-                                 backend::Store* store);
+                                 const std::string& emit, backend::Store* store);
 
 }  // namespace lamina::cli

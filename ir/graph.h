@@ -67,10 +67,6 @@ struct BuildGraph {
 // Adds a node whose inputs are all in the graph already (CHECKed).
 NodeId AddNode(BuildGraph& graph, Node node);
 
-// The graph with only the nodes for which `keep` is true; every input of a
-// kept node must be kept.
-BuildGraph KeepNodes(const BuildGraph& graph, const std::vector<bool>& keep);
-
 // One line a node: `n3 = run n2 env("A=1") ["/bin/sh", "-c", "ls"]`, then the
 // targets. The same text for equal graphs; ParseGraph reads it back.
 std::string PrintGraph(const BuildGraph& graph);

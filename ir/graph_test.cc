@@ -1,17 +1,14 @@
-// Graphs, image names and configurations, and the passes on graph text.
+// Graphs, image names and configurations.
 #include "ir/graph.h"
 
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "base/files.h"
 #include "gtest/gtest.h"
-#include "ir/pass.h"
+#include "ir/rewrite.h"
 #include "ir/verify.h"
 
 namespace lamina::ir {
@@ -153,13 +150,20 @@ TEST(GraphText, TheKeyOfAStepLeavesOutWhatHasNoEffect) {
   EXPECT_EQ(PrintOp(base), "image \"docker.io/library/a:1\"");
 }
 
-TEST(Graph, KeepNodesRenumbersInputsRootsAndHistory) {
+TEST(Rewrite, ReplacedNodesAreRenumberedEverywhere) {
   BuildGraph graph = *ParseGraph(
       "n0 = scratch\nn1 = local \"\"\nn2 = mkdir n0 \"/a\"\n"
-      "target \"t\" n2\n  history n2 \"x\"\n");
-  EXPECT_EQ(PrintGraph(KeepNodes(graph, {true, false, true})),
-            "n0 = scratch\nn1 = mkdir n0 \"/a\"\n"
-            "target \"t\" n1\n  history n1 \"x\"\n");
+      "n3 = mkdir n2 \"/b\"\nn4 = mkdir n3 \"/c\"\n"
+      "target \"t\" n4\n  history n2 \"x\"\n  history n3 \"y\"\n"
+      "  history n4 \"z\"\n");
+  Successors successors = EachStays(graph);
+  successors[1].reset();
+  successors[3] = NodeId{2};
+  EXPECT_EQ(
+      PrintGraph(ReplaceNodes(graph, successors, History::kEmpty).graph),
+      "n0 = scratch\nn1 = mkdir n0 \"/a\"\nn2 = mkdir n1 \"/c\"\n"
+      "target \"t\" n2\n  history n1 \"x\"\n  history \"y\" empty\n"
+      "  history n2 \"z\"\n");
 }
 
 TEST(Verify, EachBrokenInvariantIsNamed) {
@@ -202,55 +206,6 @@ TEST(Verify, EachBrokenInvariantIsNamed) {
 TEST(Verify, TheGraphWithEveryOpIsFine) {
   absl::Status status = VerifyGraph(EveryOp());
   EXPECT_TRUE(status.ok()) << status;
-}
-
-// A golden file: `=== title`, the graph before, `---`, the graph after.
-void RunGolden(const Pass& pass, const std::string& path) {
-  std::string golden = *ReadFile(path);
-  std::string actual;
-  std::vector<std::string> cases =
-      absl::StrSplit(golden, "=== ", absl::SkipEmpty());
-  EXPECT_FALSE(cases.empty()) << path;
-  for (const std::string& text : cases) {
-    std::pair<std::string, std::string> title =
-        absl::StrSplit(text, absl::MaxSplits('\n', 1));
-    std::pair<std::string, std::string> graphs =
-        absl::StrSplit(title.second, absl::MaxSplits("---\n", 1));
-    absl::StatusOr<BuildGraph> input = ParseGraph(graphs.first);
-    ASSERT_TRUE(input.ok()) << title.first << ": " << input.status();
-    BuildGraph result = pass.run(*input);
-    std::string output = PrintGraph(result);
-    EXPECT_EQ(output, graphs.second) << path << ": " << title.first;
-    EXPECT_TRUE(VerifyGraph(result).ok()) << title.first;
-    EXPECT_EQ(PrintGraph(pass.run(result)), output)
-        << title.first << ": a second run changes it again";
-    absl::StrAppend(&actual, "=== ", title.first, "\n", graphs.first, "---\n",
-                    output);
-  }
-  if (std::getenv("UPDATE_GOLDEN") != nullptr) {
-    ASSERT_TRUE(ReplaceFile(path, actual, 0644, false).ok());
-  }
-}
-
-TEST(Passes, EachPassDoesWhatItsGoldenFileShows) {
-  for (const Pass* pass : AllPasses()) {
-    std::string file(pass->name);
-    for (char& c : file) {
-      c = c == '-' ? '_' : c;
-    }
-    std::string path = absl::StrCat("ir/passes/", file, ".golden");
-    ASSERT_TRUE(FileExists(path)) << path;
-    RunGolden(*pass, path);
-  }
-}
-
-TEST(Passes, TheLevelDecidesWhichPassesRun) {
-  BuildGraph graph = *ParseGraph(
-      "n0 = scratch\nn1 = local \"unused\"\nn2 = mkdir n0 \"/a\"\n"
-      "n3 = mkdir n0 \"/a\"\ntarget \"a\" n2\ntarget \"b\" n3\n");
-  EXPECT_EQ(Optimise(graph, Level::kO0).nodes.size(), 3u);
-  EXPECT_EQ(Optimise(graph, Level::kO1).nodes.size(), 2u);
-  EXPECT_EQ(Optimise(graph, Level::kOs).nodes.size(), 2u);
 }
 
 TEST(ImageReference, DefaultsAreFilledInAndLeftOut) {

@@ -189,8 +189,7 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
     RETURN_IF_ERROR(backend::ReadCacheFolder(folder, *store));
   }
   ASSIGN_OR_RETURN(Compiled compiled,
-                   Compile(input, invocation.Get("emit"),
-                           invocation.Get("opt") != "0", store.get()));
+                   Compile(input, invocation.Get("emit"), store.get()));
   if (!compiled.plan.has_value()) {
     return compiled.emitted ? 0 : 1;
   }

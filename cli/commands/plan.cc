@@ -25,8 +25,7 @@ absl::StatusOr<int> RunPlan(const Invocation& invocation) {
   std::string emit =
       invocation.Has("emit") ? invocation.Get("emit") : "plan";
   ASSIGN_OR_RETURN(Compiled compiled,
-                   Compile(input, emit, invocation.Get("opt") != "0",
-                           store.get()));
+                   Compile(input, emit, store.get()));
   return compiled.emitted ? 0 : 1;
 }
 

@@ -2,9 +2,11 @@
 //
 // Runs first: the other passes then spend no time on stages nobody asked for.
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "ir/pass.h"
+#include "ir/rewrite.h"
 
 namespace lamina::ir {
 namespace {
@@ -26,8 +28,19 @@ std::vector<bool> FindNeeded(const BuildGraph& graph) {
   return needed;
 }
 
-BuildGraph DropUnreachable(const BuildGraph& graph) {
-  return KeepNodes(graph, FindNeeded(graph));
+Rewrite DropUnreachable(const BuildGraph& graph, const Facts&) {
+  std::vector<bool> needed = FindNeeded(graph);
+  Successors successors = EachStays(graph);
+  std::vector<Witness> witnesses;
+  for (uint32_t index = 0; index < needed.size(); ++index) {
+    if (!needed[index]) {
+      successors[index].reset();
+      witnesses.push_back({Witness::Rule::kUnreachable, {index}, {}, {}});
+    }
+  }
+  Rewrite rewrite = ReplaceNodes(graph, successors, History::kTakesOver);
+  rewrite.witnesses = std::move(witnesses);
+  return rewrite;
 }
 
 }  // namespace

@@ -1,0 +1,105 @@
+#include "ir/optimise.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "ir/verify.h"
+#include "ir/verify_rewrites.h"
+
+namespace lamina::ir {
+
+#define PASS(name) extern const Pass name;
+#include "ir/passes/pipeline.def"
+#undef PASS
+
+namespace {
+
+#ifdef NDEBUG
+constexpr bool kAlwaysVerify = false;
+#else
+constexpr bool kAlwaysVerify = true;
+#endif
+
+// A pass that breaks a graph must be caught before its result is built.
+void Require(const absl::Status& status, absl::string_view after) {
+  if (!status.ok()) {
+    std::string broken = absl::StrCat("after ", after, ": ", status.message());
+    CheckFailed(__FILE__, __LINE__, broken.c_str());
+  }
+}
+
+}  // namespace
+
+std::vector<const Pass*> AllPasses() {
+  return {
+#define PASS(name) &name,
+#include "ir/passes/pipeline.def"
+#undef PASS
+  };
+}
+
+bool RunsAt(const Pass& pass, OptLevel level) {
+  return level == OptLevel::ks ? pass.at_size : pass.since <= level;
+}
+
+std::optional<OptLevel> ParseOptLevel(absl::string_view text) {
+  return text == "0"   ? std::optional(OptLevel::k0)
+         : text == "1" ? std::optional(OptLevel::k1)
+         : text == "2" ? std::optional(OptLevel::k2)
+         : text == "s" ? std::optional(OptLevel::ks)
+                       : std::nullopt;
+}
+
+absl::Status SetPass(absl::string_view text, OptimiseOptions& options) {
+  std::pair<std::string, std::string> pair =
+      absl::StrSplit(text, absl::MaxSplits('=', 1));
+  const auto& [name, value] = pair;
+  if (value != "on" && value != "off") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--pass takes NAME=on or NAME=off, not `", text, "`"));
+  }
+  std::vector<std::string> names;
+  for (const Pass* pass : AllPasses()) {
+    names.emplace_back(pass->name);
+    if (pass->name == name) {
+      options.passes[name] = value == "on";
+      return absl::OkStatus();
+    }
+  }
+  std::optional<std::string> near = Closest(name, names);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "there is no pass `", name, "`; ",
+      near.has_value()
+          ? absl::StrCat("did you mean `", *near, "`?")
+          : absl::StrCat("there are ", absl::StrJoin(names, ", "))));
+}
+
+BuildGraph Optimise(BuildGraph graph, const OptimiseOptions& options,
+                    const Facts& facts) {
+  bool verify = options.verify || kAlwaysVerify;
+  if (verify) {
+    Require(VerifyGraph(graph), "lowering");
+  }
+  for (const Pass* pass : AllPasses()) {
+    auto asked = options.passes.find(std::string(pass->name));
+    bool runs = asked == options.passes.end() ? RunsAt(*pass, options.level)
+                                              : asked->second;
+    if (!runs) {
+      continue;
+    }
+    Rewrite rewrite = pass->run(graph, facts);
+    if (verify) {
+      Require(VerifyGraph(rewrite.graph), pass->name);
+      Require(VerifyRewrite(graph, rewrite, facts), pass->name);
+    }
+    graph = std::move(rewrite.graph);
+  }
+  return graph;
+}
+
+}  // namespace lamina::ir
