@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "backend/assemble_image.h"
 #include "backend/make_step.h"
+#include "backend/schedule.h"
 #include "base/status.h"
 
 namespace lamina::backend {
@@ -29,6 +30,7 @@ class Executor {
            const ExecuteOptions& options, const BuildEvents& events)
       : plan_(plan), store_(store), options_(options), events_(events),
         results_(plan.graph.nodes.size()), made_(plan.graph.nodes.size()),
+        remaining_(RemainingSeconds(plan)),
         states_(plan.steps.size(), State::kWaiting),
         maker_(plan, store, sandbox, options, results_) {}
 
@@ -118,8 +120,10 @@ class Executor {
     }
   }
 
-  // The caller holds the mutex.
+  // The one that the end of the build waits for the longest; of equals the
+  // first in the build file. The caller holds the mutex.
   std::optional<size_t> NextReady() const {
+    std::optional<size_t> next;
     for (size_t i = 0; i < states_.size() && !stopped_; ++i) {
       if (states_[i] != State::kWaiting) {
         continue;
@@ -130,11 +134,11 @@ class Executor {
             size_t step = step_of_node_[input.index];
             return step == kNoStep || states_[step] == State::kDone;
           });
-      if (ready) {
-        return i;
+      if (ready && (!next || remaining_[i] > remaining_[*next])) {
+        next = i;
       }
     }
-    return std::nullopt;
+    return next;
   }
 
   // Of several failures the one that comes first in the build file counts. The
@@ -314,6 +318,7 @@ class Executor {
   const BuildEvents& events_;
   std::vector<NodeResult> results_;  // Each written by one step only.
   std::vector<MadeStep> made_;
+  std::vector<double> remaining_;  // Of each step, with all that follow.
   std::vector<size_t> step_of_node_;
   std::vector<int> positions_;  // Of each step in its stage, from 1.
   std::map<std::string, int> stage_sizes_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "backend/graph_facts.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "frontend/lower.h"
@@ -160,9 +161,8 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   }
   // From here on the graph is valid: later stages CHECK, they do not diagnose
   // it.
-  ir::Facts facts;
-  facts.no_cache_stages = input.plan.no_cache_stages;
-  graph = ir::Optimise(std::move(graph), input.optimise, facts);
+  graph = ir::Optimise(std::move(graph), input.optimise,
+                       backend::MakeFacts(input.plan, store));
   if (emit == "graph" || emit == "config") {
     ReportUnknownBases(graph, diagnostics);
     Report(diagnostics, input);

@@ -34,6 +34,8 @@ struct Node {
   std::string stage;           // Name of the stage, or its number from 0.
   std::string text;            // The instruction as users see it in progress.
   Places words;                // Copy: of each source, in their order.
+  // Run: may share the sandbox of inputs[0], a RUN, and be one step with it.
+  bool same_sandbox = false;
 
   friend bool operator==(const Node&, const Node&) = default;
 };

@@ -369,6 +369,7 @@ absl::Status ReadNode(std::vector<Value> values, BuildGraph& graph) {
   ASSIGN_OR_RETURN(node.op, ReadOp(name, fields));
   node.stage = fields.Text("stage");
   node.text = fields.Text("text");
+  node.same_sandbox = fields.Has("same-sandbox");
   if (std::optional<Value> at = fields.Call("at")) {
     bool valid = at->values.size() == 2 &&
                  absl::SimpleAtoi(at->values[0].text, &node.source.begin) &&

@@ -62,7 +62,8 @@ BuildGraph EveryOp() {
                                .inputs = {base, local},
                                .source = {3, 9},
                                .stage = "build",
-                               .text = "RUN x"});
+                               .text = "RUN x",
+                               .same_sandbox = true});
   Run none = {.args = {"x"}, .working_dir = "", .network = NetworkMode::kNone};
   AddNode(graph, {.op = none, .inputs = {ran}});
   Copy copy = {.sources = {"a b", "c"},

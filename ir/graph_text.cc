@@ -176,6 +176,7 @@ std::string PrintNode(uint32_t index, const Node& node) {
   out += std::visit(Describe{}, node.op);
   out += Text("stage", node.stage);
   out += Text("text", node.text);
+  out += Flag("same-sandbox", node.same_sandbox);
   if (node.source != SourceRange{}) {
     absl::StrAppend(&out, " at(", node.source.begin, ", ", node.source.end,
                     ")");

@@ -109,6 +109,31 @@ bool ModelTree::MakeFolders(const std::string& path, uint32_t mode,
   return true;
 }
 
+namespace {
+
+// `u+x` and its like.
+uint32_t ChangeClause(absl::string_view clause, const Entry& entry,
+                      ModelTree::ModeRules rules) {
+  size_t at = clause.find_first_of("+-=");
+  uint32_t who = 0;
+  for (char c : clause.substr(0, at)) {
+    who |= c == 'u' ? 0700 : c == 'g' ? 0070 : c == 'o' ? 0007 : 0777;
+  }
+  uint32_t bits = 0;
+  for (char c : clause.substr(at + 1)) {
+    bool executes = c == 'x' || entry.type == EntryType::kDirectory ||
+                    (entry.mode & 0111) != 0;
+    bits |= c == 'r' ? 0444 : c == 'w' ? 0222 : executes ? 0111 : 0;
+  }
+  bool masked = who == 0 && rules == ModelTree::ModeRules::kCommand;
+  bits &= masked ? 0777 & ~022U : who == 0 ? 0777 : who;
+  return clause[at] == '+'   ? entry.mode | bits
+         : clause[at] == '-' ? entry.mode & ~bits
+                             : (entry.mode & ~(who == 0 ? 0777 : who)) | bits;
+}
+
+}  // namespace
+
 uint32_t ModelTree::ChangeMode(absl::string_view mode, const Entry& entry,
                                ModeRules rules) {
   bool is_folder = entry.type == EntryType::kDirectory;
@@ -121,23 +146,11 @@ uint32_t ModelTree::ChangeMode(absl::string_view mode, const Entry& entry,
     bool keeps = rules == ModeRules::kCommand && is_folder && mode.size() < 5;
     return value | (keeps ? entry.mode & 06000 : 0);
   }
-  size_t at = mode.find_first_of("+-=");
-  uint32_t who = 0;
-  for (char c : mode.substr(0, at)) {
-    who |= c == 'u' ? 0700 : c == 'g' ? 0070 : c == 'o' ? 0007 : 0777;
+  Entry changed = entry;
+  for (absl::string_view clause : absl::StrSplit(mode, ',')) {
+    changed.mode = ChangeClause(clause, changed, rules);
   }
-  uint32_t bits = 0;
-  for (char c : mode.substr(at + 1)) {
-    bool executes = c == 'x' || (is_folder || (entry.mode & 0111) != 0);
-    bits |= c == 'r' ? 0444 : c == 'w' ? 0222 : executes ? 0111 : 0;
-  }
-  uint32_t mask = who != 0                       ? who
-                  : rules == ModeRules::kCommand ? 0777 & ~022U
-                                                 : 0777;
-  bits &= mask;
-  return mode[at] == '+'   ? entry.mode | bits
-         : mode[at] == '-' ? entry.mode & ~bits
-                           : (entry.mode & ~(who == 0 ? 0777 : who)) | bits;
+  return changed.mode;
 }
 
 StepDiff DiffModel(const ModelTree& before, const ModelTree& after) {

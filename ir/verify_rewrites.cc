@@ -1,5 +1,6 @@
 #include "ir/verify_rewrites.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "ir/verify_steps.h"
 
 namespace lamina::ir {
 namespace {
@@ -70,6 +72,11 @@ class Verifier {
         input = *Moved(input);
       }
       const Node& node = after_.nodes[*Moved(id)];
+      if (metadata_.contains(id)) {
+        RETURN_IF_ERROR(
+            Annotate(TakeMetadata(metadata_.at(id), node, expected), Name(id)));
+      }
+      expected.same_sandbox = expected.same_sandbox || joins_.contains(id);
       RETURN_IF_ERROR(Require(node == expected,
                               absl::StrCat(Name(id), " is another node")));
     }
@@ -105,6 +112,10 @@ class Verifier {
     RETURN_IF_ERROR(Require(witness.node.index < before_.nodes.size() &&
                                 witness.other.index < before_.nodes.size(),
                             "a witness for no node"));
+    if (witness.rule == Rule::kSameSandbox) {
+      joins_.insert(witness.node);
+      return CheckSameSandbox(before_, witness.node, witness.other);
+    }
     RETURN_IF_ERROR(
         Require(gone_.insert(witness.node).second, "two witnesses"));
     switch (witness.rule) {
@@ -114,6 +125,7 @@ class Verifier {
         return CheckEqual(witness.node, witness.other);
       case Rule::kOverwritten:
       case Rule::kSetsMetadata:
+        return CheckStep(witness);
       case Rule::kSameSandbox:
         break;
     }
@@ -141,6 +153,46 @@ class Verifier {
     return Require(!Moved(node).has_value(), "it is gone and yet it is there");
   }
 
+  // A step went whose work its neighbour does as well.
+  absl::Status CheckStep(const Witness& witness) {
+    bool overwritten = witness.rule == Rule::kOverwritten;
+    NodeId below = Before(witness.node).inputs[0];
+    // What is between the two went as well.
+    NodeId upper = overwritten ? witness.other : witness.node;
+    NodeId lower = overwritten ? witness.node : witness.other;
+    NodeId reader = upper;
+    for (NodeId at = Before(upper).inputs[0]; at != lower;
+         at = Before(at).inputs[0]) {
+      RETURN_IF_ERROR(Require(layerless_.contains(at) && at > lower,
+                              "there is a step between the two"));
+      reader = at;
+    }
+    layerless_.insert(witness.node);
+    RETURN_IF_ERROR(Require(IsReadOnlyBy(lower, reader),
+                            "somebody else reads the tree between"));
+    RETURN_IF_ERROR(Require(
+        Moved(witness.node) == Moved(overwritten ? below : witness.other),
+        "its place was taken by another node"));
+    if (overwritten) {
+      return CheckOverwritten(before_, witness);
+    }
+    const Run& run = std::get<Run>(Before(witness.node).op);
+    metadata_[witness.other].push_back(run);
+    return CheckSetsMetadata(before_, witness);
+  }
+
+  // True if `reader` takes `node` as its tree, and nobody else reads it.
+  bool IsReadOnlyBy(NodeId node, NodeId reader) const {
+    int uses = 0;
+    for (const Node& other : before_.nodes) {
+      uses += std::count(other.inputs.begin(), other.inputs.end(), node);
+    }
+    for (const Target& target : before_.targets) {
+      uses += target.root == node ? 1 : 0;
+    }
+    return uses == 1 && Before(reader).inputs[0] == node;
+  }
+
   absl::Status CheckEqual(NodeId node, NodeId other) const {
     const Node& a = Before(node);
     const Node& b = Before(other);
@@ -166,7 +218,10 @@ class Verifier {
   const std::vector<Witness>& witnesses_;
   const Facts& facts_;
   std::set<NodeId> gone_;
-  std::set<NodeId> layerless_;  // Gone, and no other node has their layer.
+  std::set<NodeId> joins_;  // May run in the sandbox of their parents.
+  // By copy: the commands that it took over, in order.
+  std::map<NodeId, std::vector<Run>> metadata_;
+  std::set<NodeId> layerless_;  // Gone; no other node has their layer.
 };
 
 }  // namespace

@@ -16,6 +16,15 @@ namespace lamina::ir {
 //               node went as overwritten or as setting metadata.
 //   unreachable no target needs the node.
 //   equal       the same op on the same inputs; both may be cached or neither.
+//   overwritten the node is a COPY, nobody but the next step reads it, and that
+//               is, but for others that went, the COPY `other` to the same
+//               place, which names the same files.
+//   metadata    the node is a RUN by root of chmod or chown on its `paths`, all
+//               that its parent `other` places, and `other` now sets the same
+//               modes or owners.
+//   sandbox     both are RUNs of one stage, nobody else reads the first one,
+//               their mounts and sandboxes are alike (4.2), and the first only
+//               calls commands whose repetition costs next to nothing.
 //
 // Shares no code with the passes. The error names the node.
 absl::Status VerifyRewrite(const BuildGraph& before, const Rewrite& rewrite,
