@@ -61,6 +61,7 @@ class Generator {
     for (size_t i = stages_.size() - targets; i < stages_.size(); ++i) {
       program_.graph.targets.push_back(std::move(stages_[i]));
     }
+    program_.run.trees = std::move(trees_);
     return std::move(program_);
   }
 

@@ -2,8 +2,7 @@
 // running them gives. For tests of passes and layouts.
 //
 //   ModelProgram program = RandomProgram(seed);
-//   ModelRun run = RunModel(program.graph, program.world);
-//   StepDiff diff = StepDiffOf(program.graph, run, node);
+//   StepDiff diff = StepDiffOf(program.graph, program.run, node);
 #pragma once
 
 #include <cstdint>
@@ -35,6 +34,7 @@ StepDiff StepDiffOf(const BuildGraph& graph, const ModelRun& run, NodeId node);
 struct ModelProgram {
   BuildGraph graph;
   ModelWorld world;
+  ModelRun run;  // What RunModel gives.
 };
 
 // The same seed gives the same program in every run. No step of it fails.

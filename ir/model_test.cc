@@ -51,6 +51,7 @@ TEST(Model, ItsLayersFoldToItsTrees) {
     ModelProgram program = RandomProgram(seed);
     ModelRun run = RunModel(program.graph, program.world);
     ASSERT_FALSE(run.failed.has_value()) << seed;
+    ASSERT_EQ(run.trees.size(), program.run.trees.size());
     for (uint32_t index = 0; index < run.trees.size(); ++index) {
       const Node& node = program.graph.nodes[NodeId{index}];
       if (node.inputs.empty()) {
