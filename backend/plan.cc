@@ -327,9 +327,14 @@ class Planner {
       step.state = StepState::kCached;
       return absl::OkStatus();
     }
-    step.reason = WhyMissed(node, latest,
-                            from_stage ? std::vector<CopyListing>()
-                                       : step.listings);
+    NodeResult unmade =
+        UnmadeResult(results_[node.inputs[0].index], *step.key);
+    step.reason =
+        latest.has_value() && latest->key == unmade.chain
+            ? "it shared a sandbox with a step that changed"
+            : WhyMissed(node, latest,
+                        from_stage ? std::vector<CopyListing>()
+                                   : step.listings);
     return absl::OkStatus();
   }
 
