@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backend/assemble_image.h"
+#include "backend/joined_runs.h"
 #include "backend/make_step.h"
 #include "backend/step_trace.h"
 #include "backend/schedule.h"
@@ -206,7 +207,9 @@ class Executor {
                                  store_));
     made_[index] = {record.layer, record.created};
     Report(BuildEvent::Kind::kCached, step);
-    Keep(record);
+    if (!record.key.empty()) {  // Else the layer of a later step has it.
+      Keep(record);
+    }
     for (StepRecord& alias : Aliases(plan_.steps[step], record)) {
       Keep(std::move(alias));
     }
@@ -245,6 +248,10 @@ class Executor {
       return absl::CancelledError("the build was cancelled");
     }
     const ir::Node& node = Node(number);
+    std::vector<size_t> group = JoinedSteps(plan_, step_of_node_, number);
+    if (group.size() > 1) {
+      return DoGroup(group);
+    }
     std::vector<CopyListing> listings = step.listings;
     bool copies = std::holds_alternative<ir::Copy>(node.op);
     bool may_hit = MayUseCache(plan_.options, node);
@@ -302,6 +309,126 @@ class Executor {
     return Record(step, *made, listings, SecondsSince(start));
   }
 
+  // --- several commands in one sandbox -----------------------------------
+
+  void MarkDone(size_t step) {
+    std::lock_guard lock(mutex_);
+    states_[step] = State::kDone;
+  }
+
+  absl::Status DoGroup(const std::vector<size_t>& group) {
+    std::vector<Digest> keys = NameUnmade(plan_, group, results_);
+    ASSIGN_OR_RETURN(UniqueFd lock, store_.Lock(keys.back()));
+    // Another build may have finished some of them since the plan was made.
+    bool may_hit = MayUseCache(plan_.options, Node(group[0]));
+    for (size_t i = group.size(); may_hit && i-- > 0;) {
+      ASSIGN_OR_RETURN(auto record, store_.FindStep(keys[i]));
+      if (record.has_value()) {
+        return UseGroup(group, i, *record);
+      }
+    }
+    return RunGroup(group, keys);
+  }
+
+  // The steps up to `last` are cached as one.
+  absl::Status UseGroup(const std::vector<size_t>& group, size_t last,
+                        const StepRecord& record) {
+    for (size_t i = 0; i <= last; ++i) {
+      StepRecord unmade;
+      unmade.created = record.created;
+      RETURN_IF_ERROR(UseRecord(group[i], i < last ? unmade : record));
+      MarkDone(group[i]);
+    }
+    if (last + 1 < group.size()) {
+      RETURN_IF_ERROR(DoStep(group[last + 1]));
+      MarkDone(group[last + 1]);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RunGroup(const std::vector<size_t>& group,
+                        const std::vector<Digest>& keys) {
+    using Clock = std::chrono::steady_clock;
+    std::vector<ir::NodeId> ids;
+    for (size_t step : group) {
+      ids.push_back(plan_.steps[step].node);
+    }
+    std::vector<Clock::time_point> starts;
+    std::vector<double> seconds;
+    auto finish = [&](bool good) {
+      size_t step = group[starts.size() - 1];
+      seconds.push_back(SecondsSince(starts.back()));
+      Report(good ? BuildEvent::Kind::kFinished : BuildEvent::Kind::kFailed,
+             step, seconds.back());
+      std::lock_guard lock(mutex_);
+      states_[step] = State::kDone;
+      ++result_.steps_run;
+    };
+    RunEvents events;
+    events.on_start = [&](size_t position) {
+      if (position > 0) {
+        finish(true);
+      }
+      starts.push_back(Clock::now());
+      Report(BuildEvent::Kind::kStarted, group[position]);
+    };
+    events.on_output = [&](size_t position, absl::string_view bytes) {
+      if (!bytes.empty()) {
+        Report(BuildEvent::Kind::kOutput, group[position], 0, bytes);
+      }
+    };
+    std::vector<CopyListing> none;
+    absl::StatusOr<MadeLayer> made = maker_.MakeRuns(ids, none, events);
+    bool good = made.ok() && !made->failure.has_value();
+    if (!starts.empty()) {
+      finish(good);
+    }
+    RETURN_IF_ERROR(made.status());
+    if (good) {
+      return RecordGroup(group, keys, *made, seconds);
+    }
+    std::lock_guard lock(mutex_);
+    size_t failed = group[starts.size() - 1];
+    Stop(failed, absl::OkStatus());
+    if (stopped_at_ == failed) {
+      result_.failure = {plan_.steps[failed].node,
+                         static_cast<int>(group[0]) + 1, *made->failure,
+                         made->last_output};
+    }
+    return absl::OkStatus();
+  }
+
+  // The last step of the group has the layer. The others leave what a later
+  // plan tells of them, under keys that nobody looks up.
+  absl::Status RecordGroup(const std::vector<size_t>& group,
+                           const std::vector<Digest>& keys,
+                           const MadeLayer& made,
+                           const std::vector<double>& seconds) {
+    NodeResult below = results_[Node(group[0]).inputs[0].index];
+    for (size_t i = 0; i < group.size(); ++i) {
+      const Step& step = plan_.steps[group[i]];
+      bool last = i + 1 == group.size();
+      StepRecord record;
+      record.key = last ? keys[i] : results_[step.node.index].chain;
+      record.layer = last ? made.layer : std::nullopt;
+      record.seconds = seconds[i];
+      record.created = maker_.Now();
+      record.name = step.name;
+      record.inputs = StepInputs(Node(group[i]), results_, {});
+      RETURN_IF_ERROR(store_.AddStep(record));
+      made_[step.node.index] = {record.layer, record.created};
+      if (last) {
+        Keep(std::move(record));
+      }
+    }
+    for (size_t step : group) {
+      results_[plan_.steps[step].node.index] = below;
+    }
+    ASSIGN_OR_RETURN(results_[plan_.steps[group.back()].node.index],
+                     ResultAfter(below, made.layer, store_));
+    return absl::OkStatus();
+  }
+
   absl::Status Record(const Step& step, const MadeLayer& made,
                       const std::vector<CopyListing>& listings,
                       double seconds) {
@@ -352,8 +479,6 @@ class Executor {
     std::lock_guard lock(mutex_);
     result_.records.push_back(std::move(record));
   }
-
-  static constexpr size_t kNoStep = static_cast<size_t>(-1);
 
   const Plan& plan_;
   Store& store_;

@@ -37,6 +37,8 @@ struct ExecuteOptions {
 // what was built before it stays cached.
 struct StepFailure {
   ir::NodeId node;
+  // From 1. Steps before this one stay cached: of commands in one sandbox it
+  // is the first.
   int step_number = 0;
   runtime::SandboxResult result;
   std::string last_output;  // At most 50 lines.

@@ -154,8 +154,10 @@ absl::StatusOr<MadeLayer> StepMaker::Make(ir::NodeId id,
                                           std::vector<CopyListing>& listings,
                                           const OutputBytes& on_output) {
   const ir::Op& op = plan_.graph.nodes[id].op;
-  if (const auto* run = std::get_if<ir::Run>(&op)) {
-    return MakeRun(id, *run, listings, on_output);
+  if (std::holds_alternative<ir::Run>(op)) {
+    return MakeRuns({id}, listings,
+                    {[](size_t) {},
+                     [&](size_t, absl::string_view bytes) { on_output(bytes); }});
   }
   if (const auto* copy = std::get_if<ir::Copy>(&op)) {
     return MakeCopy(id, *copy, listings);
@@ -165,15 +167,12 @@ absl::StatusOr<MadeLayer> StepMaker::Make(ir::NodeId id,
 
 // --- RUN -------------------------------------------------------------------
 
-absl::StatusOr<MadeLayer> StepMaker::MakeRun(ir::NodeId id, const ir::Run& run,
-                                             std::vector<CopyListing>& listings,
-                                             const OutputBytes& on_output) {
+absl::StatusOr<runtime::SandboxResult> StepMaker::RunOne(
+    ir::NodeId id, std::vector<CopyListing>& listings,
+    const std::vector<std::string>& folders, const std::string& folder,
+    const OutputBytes& on_output) {
   const ir::Node& node = plan_.graph.nodes[id];
-  const NodeResult& parent = results_[node.inputs[0].index];
-  ASSIGN_OR_RETURN(const ir::Tree* below,
-                   stacks_.Fold(node.stage, parent.layers));
-  ASSIGN_OR_RETURN(std::vector<std::string> folders,
-                   stacks_.Folders(parent.layers));
+  const auto& run = std::get<ir::Run>(node.op);
   ASSIGN_OR_RETURN(runtime::SandboxSpec spec, Spec(run, folders));
   StepMounts mounts(store_, options_.resources);
   std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
@@ -190,40 +189,58 @@ absl::StatusOr<MadeLayer> StepMaker::MakeRun(ir::NodeId id, const ir::Run& run,
     RETURN_IF_ERROR(mounts.Add(mount, std::move(source)));
   }
   RETURN_IF_ERROR(mounts.MoveInto(spec));
-
-  ASSIGN_OR_RETURN(LayerId reserved, store_.ReserveLayer());
-  std::string folder = store_.LayerFolder(reserved);
   spec.upper = JoinPath(folder, "fs");
   spec.work = JoinPath(folder, "work");
   RETURN_IF_ERROR(MakeDirs(spec.upper));
   RETURN_IF_ERROR(MakeDirs(spec.work));
-  LastLines last_lines;
-  auto show = [&](absl::string_view bytes) {
-    last_lines.Add(bytes);
-    on_output(bytes);
-  };
   Redactor redactor(mounts.secrets());
   ASSIGN_OR_RETURN(runtime::SandboxResult outcome,
                    sandbox_.Run(spec, [&](int, absl::string_view bytes) {
-                     show(redactor.Pass(bytes));
+                     on_output(redactor.Pass(bytes));
                    }));
-  show(redactor.Rest());
+  on_output(redactor.Rest());
   RETURN_IF_ERROR(RemoveTree(spec.work));
+  return outcome;
+}
+
+absl::StatusOr<MadeLayer> StepMaker::MakeRuns(
+    const std::vector<ir::NodeId>& ids, std::vector<CopyListing>& listings,
+    const RunEvents& events) {
+  const ir::Node& first = plan_.graph.nodes[ids.front()];
+  const NodeResult& parent = results_[first.inputs[0].index];
+  ASSIGN_OR_RETURN(const ir::Tree* below,
+                   stacks_.Fold(first.stage, parent.layers));
+  ASSIGN_OR_RETURN(std::vector<std::string> folders,
+                   stacks_.Folders(parent.layers));
+  ASSIGN_OR_RETURN(LayerId reserved, store_.ReserveLayer());
+  std::string folder = store_.LayerFolder(reserved);
   MadeLayer made;
-  if (outcome.exit_code != 0) {
-    made.failure = outcome;
-    made.last_output = last_lines.Text();
-    RETURN_IF_ERROR(RemoveTree(folder));
-    return made;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    events.on_start(i);
+    LastLines last_lines;
+    ASSIGN_OR_RETURN(runtime::SandboxResult outcome,
+                     RunOne(ids[i], listings, folders, folder,
+                            [&](absl::string_view bytes) {
+                              last_lines.Add(bytes);
+                              events.on_output(i, bytes);
+                            }));
+    if (outcome.exit_code != 0) {
+      made.failure = outcome;
+      made.last_output = last_lines.Text();
+      RETURN_IF_ERROR(RemoveTree(folder));
+      return made;
+    }
   }
   ASSIGN_OR_RETURN(ir::StepDiff diff,
-                   ScanUpper(spec.upper, *below, folders, NewestTime()));
+                   ScanUpper(JoinPath(folder, "fs"), *below, folders,
+                             NewestTime()));
   if (diff.entries.empty()) {
     RETURN_IF_ERROR(RemoveTree(folder));
     return made;
   }
   made.bytes = DiffBytes(diff);
-  Digest key = StepKey(node, results_, listings, plan_.options);
+  Digest key = StepKey(plan_.graph.nodes[ids.back()], results_, listings,
+                       plan_.options);
   ASSIGN_OR_RETURN(Layer layer, store_.AddLayer(reserved, LayerChain(key), diff,
                                                 /*unpacked=*/true));
   made.layer = layer.id;

@@ -23,6 +23,12 @@ struct MadeLayer {
 
 using OutputBytes = std::function<void(absl::string_view bytes)>;
 
+// What several commands in one sandbox tell, by their position.
+struct RunEvents {
+  std::function<void(size_t position)> on_start;
+  std::function<void(size_t position, absl::string_view bytes)> on_output;
+};
+
 // Makes steps; thread-safe for steps of different stages. `results` holds what
 // the inputs of a step left.
 class StepMaker {
@@ -41,15 +47,24 @@ class StepMaker {
   absl::StatusOr<MadeLayer> Make(ir::NodeId id,
                                  std::vector<CopyListing>& listings,
                                  const OutputBytes& on_output);
+  // Makes RUNs that stand one on the other as one step, with the key of the
+  // last. Each starts when all processes of the one before are gone, in a new
+  // sandbox on the same files, so mounts and users are its own. The first that
+  // fails is the last that was started.
+  absl::StatusOr<MadeLayer> MakeRuns(const std::vector<ir::NodeId>& ids,
+                                     std::vector<CopyListing>& listings,
+                                     const RunEvents& events);
   // Time of everything new, seconds since the epoch.
   int64_t Now() const;
 
  private:
   struct OpenedSource;
 
-  absl::StatusOr<MadeLayer> MakeRun(ir::NodeId id, const ir::Run& run,
-                                    std::vector<CopyListing>& listings,
-                                    const OutputBytes& on_output);
+  // Runs one command on `folders` with the writable `folder`.
+  absl::StatusOr<runtime::SandboxResult> RunOne(
+      ir::NodeId id, std::vector<CopyListing>& listings,
+      const std::vector<std::string>& folders, const std::string& folder,
+      const OutputBytes& on_output);
   absl::StatusOr<MadeLayer> MakeCopy(ir::NodeId id, const ir::Copy& copy,
                                      std::vector<CopyListing>& listings);
   absl::StatusOr<MadeLayer> MakeFolder(ir::NodeId id, const ir::MakeDir& make);

@@ -150,6 +150,8 @@ class Planner {
       step.reason = "unknown base";
     } else if (!listed) {
       step.reason = "a source is not in the context";
+    } else if (node.same_sandbox && unmade_.contains(node.inputs[0])) {
+      RETURN_IF_ERROR(LookUpJoined(node, step));
     } else if (!inputs_known) {
       step.reason = "a step before it runs";
     } else {
@@ -161,6 +163,11 @@ class Planner {
           ResultAfter(results_[node.inputs[0].index], step.record->layer,
                       *store_));
       known_[id.index] = true;
+    } else if (step.key.has_value() &&
+               std::holds_alternative<ir::Run>(node.op)) {
+      results_[id.index] =
+          UnmadeResult(results_[node.inputs[0].index], *step.key);
+      unmade_.insert(id);
     }
     plan_.steps.push_back(std::move(step));
     return absl::OkStatus();
@@ -321,9 +328,49 @@ class Planner {
       step.state = StepState::kCached;
       return absl::OkStatus();
     }
-    step.reason = WhyMissed(node, latest,
-                            from_stage ? std::vector<CopyListing>()
-                                       : step.listings);
+    NodeResult unmade =
+        UnmadeResult(results_[node.inputs[0].index], *step.key);
+    step.reason =
+        latest.has_value() && latest->key == unmade.chain
+            ? "it shared a sandbox with a step that changed"
+            : WhyMissed(node, latest,
+                        from_stage ? std::vector<CopyListing>()
+                                   : step.listings);
+    return absl::OkStatus();
+  }
+
+  // A step that ran in the sandbox of those before it: if it is cached, it is
+  // so together with them, as one layer.
+  absl::Status LookUpJoined(const ir::Node& node, Step& step) {
+    step.key = StepKey(node, results_, {}, plan_.options);
+    ASSIGN_OR_RETURN(step.record, store_->FindStep(*step.key));
+    if (!step.record.has_value()) {
+      step.reason = "a step before it runs";
+      return absl::OkStatus();
+    }
+    step.state = StepState::kCached;
+    std::vector<ir::NodeId> joined;
+    for (ir::NodeId id = node.inputs[0]; unmade_.contains(id);
+         id = plan_.graph.nodes[id].inputs[0]) {
+      joined.push_back(id);
+      if (!plan_.graph.nodes[id].same_sandbox) {
+        break;
+      }
+    }
+    ir::NodeId below = plan_.graph.nodes[joined.back()].inputs[0];
+    for (Step& other : plan_.steps) {
+      if (std::count(joined.begin(), joined.end(), other.node) == 0) {
+        continue;
+      }
+      other.state = StepState::kCached;
+      other.reason.clear();
+      other.key.reset();
+      other.record = StepRecord();
+      other.record->created = step.record->created;
+      results_[other.node.index] = results_[below.index];
+      known_[other.node.index] = true;
+      unmade_.erase(other.node);
+    }
     return absl::OkStatus();
   }
 
@@ -343,6 +390,7 @@ class Planner {
   std::vector<NodeResult> results_;
   std::vector<bool> known_;
   std::vector<bool> unknown_;  // An unknown base is below.
+  std::set<ir::NodeId> unmade_;  // RUNs with a key that are not cached.
   std::map<std::string, SourceTree> sources_;
   std::map<std::string, int> positions_;
 };
@@ -427,6 +475,10 @@ absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
     result.chain = top.chain;
   }
   return result;
+}
+
+NodeResult UnmadeResult(const NodeResult& parent, const Digest& key) {
+  return {Sha256(absl::StrCat("lamina unmade ", key.hex())), parent.layers};
 }
 
 absl::Status FillDigests(CopyListing& listing, const SourceTree& source,

@@ -111,6 +111,10 @@ absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
                                        const std::optional<LayerId>& layer,
                                        Store& store);
 
+// The stack of a command whose sandbox the next one goes on to use: it has a
+// name for the key of the next, but is never made. `key` is that of the step.
+NodeResult UnmadeResult(const NodeResult& parent, const Digest& key);
+
 // The key of a step whose inputs are all made: operation, chains of the inputs,
 // digests of the listings, epoch. Never a time stamp or a path on the host.
 // The listing of a COPY from another stage stands for that stage: the same

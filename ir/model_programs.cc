@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/files.h"
 #include "base/status.h"
 
 namespace lamina::ir {
@@ -125,18 +126,35 @@ class Generator {
     return tree;
   }
 
+  static void SetLink(const std::string& path, const std::string& target,
+                      ModelTree& tree) {
+    Entry link = {.type = EntryType::kSymlink, .mode = 0777};
+    link.link = target;
+    tree.Erase(path);
+    tree.PutNew(path, std::move(link));
+  }
+
   void MakeWorld() {
     ModelTree context = Files(2);
     // Names that are certain to be there.
     context.Erase("f");
-    context.PutNew(
-        "f", {.mode = 0644, .mtime = 3, .size = 1, .digest = Sha256("f")});
+    context.PutNew("f", {.mode = Chance(80) ? 0644U : 04711U,
+                         .mtime = 3,
+                         .size = 1,
+                         .digest = Sha256("f")});
     context.PutNew(
         "g", {.mode = 0600, .mtime = 4, .size = 1, .digest = Sha256("g")});
+    ModelTree base_files = Files(1);
+    trap_ = Chance(5);
+    if (trap_) {
+      // A copy through this link replaces it.
+      SetLink("a", "/", base_files);
+      SetLink("a", "b", context);
+    }
     program_.world.contexts[""] = std::move(context);
     context_ = AddNode(program_.graph, {.op = LocalFiles{""}});
     ImageReference base = *ImageReference::Parse("base");
-    program_.world.images[base.Full()] = Files(1);
+    program_.world.images[base.Full()] = std::move(base_files);
     NodeId image =
         AddNode(program_.graph, {.op = BaseImage{base, Sha256("base")}});
     NodeId scratch = AddNode(program_.graph, {.op = Scratch{}});
@@ -226,7 +244,9 @@ class Generator {
       copy.link = Chance(8);
     }
     NodeId source = context_;
-    if (Chance(25)) {
+    if (trap_ && Chance(50)) {
+      copy = {.sources = {"."}, .destination = "/a/"};
+    } else if (Chance(25)) {
       copy.files = {{Name(), Pick({"1", "2"})}};
       if (Chance(60)) {
         copy.sources.clear();
@@ -258,7 +278,7 @@ class Generator {
     }
     std::string all;
     for (const std::string& source : copy.sources) {
-      absl::StrAppend(&all, all.empty() ? "" : " ", path, source);
+      absl::StrAppend(&all, all.empty() ? "" : " ", path, BaseName(source));
     }
     for (const InlineFile& file : copy.files) {
       absl::StrAppend(&all, all.empty() ? "" : " ", path, file.name);
@@ -316,6 +336,7 @@ class Generator {
   std::vector<Target> stages_;
   std::string stage_;
   std::optional<Copy> last_copy_;
+  bool trap_ = false;
 };
 
 }  // namespace

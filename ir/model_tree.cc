@@ -111,6 +111,13 @@ bool ModelTree::MakeFolders(const std::string& path, uint32_t mode,
 
 namespace {
 
+// All bits of the classes, with set-user-id and set-group-id.
+uint32_t SetIdBits(uint32_t who) {
+  return who == 0 ? 07777
+                  : who | ((who & 0700) != 0 ? 04000 : 0) |
+                        ((who & 0070) != 0 ? 02000 : 0);
+}
+
 // `u+x` and its like.
 uint32_t ChangeClause(absl::string_view clause, const Entry& entry,
                       ModelTree::ModeRules rules) {
@@ -129,7 +136,7 @@ uint32_t ChangeClause(absl::string_view clause, const Entry& entry,
   bits &= masked ? 0777 & ~022U : who == 0 ? 0777 : who;
   return clause[at] == '+'   ? entry.mode | bits
          : clause[at] == '-' ? entry.mode & ~bits
-                             : (entry.mode & ~(who == 0 ? 0777 : who)) | bits;
+                             : (entry.mode & ~SetIdBits(who)) | bits;
 }
 
 }  // namespace

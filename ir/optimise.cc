@@ -33,6 +33,40 @@ void Require(const absl::Status& status, absl::string_view after) {
   }
 }
 
+std::string Quoted(const Node& node) {
+  return absl::StrCat("`", node.text.substr(0, node.text.find('\n')), "`");
+}
+
+// Nothing for what goes because nobody needs it: the user knows that.
+std::optional<std::string> Describe(const Witness& witness,
+                                    const BuildGraph& before) {
+  std::string step = Quoted(before.nodes[witness.node]);
+  std::string other = Quoted(before.nodes[witness.other]);
+  switch (witness.rule) {
+    case Witness::Rule::kUnreachable:
+      break;
+    case Witness::Rule::kEqual:
+      return absl::StrCat(step, " is done once, as ", other);
+    case Witness::Rule::kOverwritten:
+      return absl::StrCat(step, " is overwritten by ", other);
+    case Witness::Rule::kSetsMetadata:
+      return absl::StrCat(other, " sets what ", step, " changes");
+    case Witness::Rule::kSameSandbox:
+      return absl::StrCat(step, " may run in the sandbox of ", other);
+  }
+  return std::nullopt;
+}
+
+void Tell(absl::string_view pass, const Rewrite& rewrite,
+          const BuildGraph& before, std::vector<Applied>& applied) {
+  for (const Witness& witness : rewrite.witnesses) {
+    if (std::optional<std::string> text = Describe(witness, before)) {
+      applied.push_back({pass, before.nodes[witness.node].source,
+                         before.nodes[witness.other].source, *std::move(text)});
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<const Pass*> AllPasses() {
@@ -80,7 +114,7 @@ absl::Status SetPass(absl::string_view text, OptimiseOptions& options) {
 }
 
 BuildGraph Optimise(BuildGraph graph, const OptimiseOptions& options,
-                    const Facts& facts) {
+                    const Facts& facts, std::vector<Applied>* applied) {
   bool verify = options.verify || kAlwaysVerify;
   if (verify) {
     Require(VerifyGraph(graph), "lowering");
@@ -96,6 +130,9 @@ BuildGraph Optimise(BuildGraph graph, const OptimiseOptions& options,
     if (verify) {
       Require(VerifyGraph(rewrite.graph), pass->name);
       Require(VerifyRewrite(graph, rewrite, facts), pass->name);
+    }
+    if (applied != nullptr) {
+      Tell(pass->name, rewrite, graph, *applied);
     }
     graph = std::move(rewrite.graph);
   }

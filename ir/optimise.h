@@ -4,9 +4,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "base/source.h"
 #include "ir/graph.h"
 #include "ir/pass.h"
 
@@ -26,7 +28,19 @@ struct OptimiseOptions {
 // "NAME=on" or "NAME=off" into `options`. The error names what is near.
 absl::Status SetPass(absl::string_view text, OptimiseOptions& options);
 
+// One thing that a pass did, for people: the places of the step that went or
+// is marked, and of the one that stands for it or before it.
+struct Applied {
+  absl::string_view pass;
+  SourceRange step;
+  std::optional<SourceRange> other;
+  std::string text;  // "`COPY a /` is overwritten by `COPY a b /`"
+};
+
+// `applied`, if it is not null, gets what was done to steps of targets, in
+// order.
 BuildGraph Optimise(BuildGraph graph, const OptimiseOptions& options,
-                    const Facts& facts);
+                    const Facts& facts,
+                    std::vector<Applied>* applied = nullptr);
 
 }  // namespace lamina::ir

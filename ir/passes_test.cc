@@ -146,6 +146,27 @@ TEST(Levels, TheLevelAndTheUserDecideWhichPassesRun) {
   EXPECT_EQ(NodesAt(graph, "0", {"drop-unreachable=off"}), 4u);
 }
 
+TEST(Levels, WhatWasDoneIsToldInTheUsersWords) {
+  BuildGraph graph = *ParseGraph(
+      "n0 = scratch text(\"FROM scratch\")\n"
+      "n1 = copy n0 [] \"/f\" file(\"f\", \"1\") text(\"COPY <<f /f\\n1\") "
+      "at(1, 2)\n"
+      "n2 = copy n1 [] \"/f\" file(\"f\", \"2\") text(\"COPY <<f /f\") "
+      "at(3, 4)\n"
+      "n3 = run n2 [\"true\"] text(\"RUN true\") at(5, 6)\n"
+      "n4 = run n3 [\"true\"] text(\"RUN make\") at(7, 8)\n"
+      "n5 = mkdir n0 \"/x\" text(\"WORKDIR /x\")\n"
+      "target \"a\" n4\n");
+  std::vector<Applied> applied;
+  Optimise(graph, {.verify = true}, Facts(), &applied);
+  ASSERT_EQ(applied.size(), 2u);
+  EXPECT_EQ(applied[0].pass, "drop-dead-steps");
+  EXPECT_EQ(applied[0].text, "`COPY <<f /f` is overwritten by `COPY <<f /f`");
+  EXPECT_EQ(applied[0].step, (SourceRange{1, 2}));
+  EXPECT_EQ(*applied[0].other, (SourceRange{3, 4}));
+  EXPECT_EQ(applied[1].text, "`RUN make` may run in the sandbox of `RUN true`");
+}
+
 TEST(Levels, MistakesAreAnsweredWithWhatIsNear) {
   OptimiseOptions options;
   EXPECT_EQ(SetPass("merge-equa=on", options).message(),

@@ -214,10 +214,8 @@ absl::Status CheckSameSandbox(const BuildGraph& graph, NodeId node,
   like.scripts = a->scripts;
   RETURN_IF_ERROR(Require(like == *a && first.stage == second.stage,
                           "the two have other sandboxes"));
-  for (size_t i = 1; i < second.inputs.size(); ++i) {
-    RETURN_IF_ERROR(Require(second.inputs[i] == first.inputs[i],
-                            "the two see other trees"));
-  }
+  RETURN_IF_ERROR(Require(second.inputs.size() == 1 && first.inputs.size() == 1,
+                          "one of the two sees another tree"));
   for (const Mount& mount : a->mounts) {
     RETURN_IF_ERROR(Require(mount.sharing != Mount::Sharing::kLocked,
                             "a lock would be held for longer"));

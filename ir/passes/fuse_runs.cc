@@ -41,33 +41,32 @@ bool IsCheap(const Run& run) {
   if (!run.scripts.empty()) {
     return false;
   }
-  if (run.args.size() != 3 || run.args[1] != "-c") {
+  if (run.args.size() < 3 || run.args[run.args.size() - 2] != "-c") {
     return IsCheapCommand(run.args[0] == "sed" && run.args.size() > 1
                               ? "sed " + run.args[1]
                               : run.args[0]);
   }
-  if (run.args[2].find_first_of("$`|;(){}\\<\n") != std::string::npos) {
+  const std::string& script = run.args.back();
+  if (script.find_first_of("$`|;(){}\\<\n") != std::string::npos) {
     return false;
   }
-  std::vector<std::string> commands = absl::StrSplit(run.args[2], "&&");
+  std::vector<std::string> commands = absl::StrSplit(script, "&&");
   return std::all_of(commands.begin(), commands.end(), [](const auto& text) {
     return !absl::StrContains(text, "&") && IsCheapCommand(text);
   });
 }
 
-// optimiser.md 4.2. A lock on a cache would be held for longer.
+// optimiser.md 4.2. A lock on a cache would be held for longer, and what shows
+// another tree is part of a command's key.
 bool HaveEqualSandboxes(const Node& node, const Run& run, const Node& before,
                         const Run& first) {
-  bool same_sources = node.inputs.size() == before.inputs.size() &&
-                      std::equal(node.inputs.begin() + 1, node.inputs.end(),
-                                 before.inputs.begin() + 1);
-  bool locks =
-      std::any_of(run.mounts.begin(), run.mounts.end(), [](const Mount& mount) {
-        return mount.sharing == Mount::Sharing::kLocked;
+  bool plain =
+      std::all_of(run.mounts.begin(), run.mounts.end(), [](const Mount& mount) {
+        return mount.sharing != Mount::Sharing::kLocked &&
+               !mount.input.has_value();
       });
-  return run.mounts == first.mounts && same_sources && !locks &&
-         run.network == first.network && run.insecure == first.insecure &&
-         node.stage == before.stage;
+  return run.mounts == first.mounts && plain && run.network == first.network &&
+         run.insecure == first.insecure && node.stage == before.stage;
 }
 
 Rewrite FuseRuns(const BuildGraph& graph, const Facts&) {
