@@ -50,6 +50,10 @@ class BaseFinder {
  private:
   absl::Status LookUp(const frontend::BaseUse& use, Diagnostics& diagnostics) {
     absl::Status missing = absl::NotFoundError("there is no store yet");
+    auto layout = input_.layout_images.find(use.reference.Full());
+    if (layout != input_.layout_images.end()) {
+      return LookUpLayout(layout->first, layout->second);
+    }
     if (store_ != nullptr) {
       absl::StatusOr<backend::Image> image =
           store_->FindImage(use.reference.Full());
@@ -63,6 +67,19 @@ class BaseFinder {
       return missing;
     }
     return offline_ ? absl::OkStatus() : ReportMissing(use, diagnostics);
+  }
+
+  // An image that a build has loaded; a plan may know none of it.
+  absl::Status LookUpLayout(const std::string& name, const Digest& id) {
+    if (store_ == nullptr) {
+      return absl::OkStatus();
+    }
+    absl::StatusOr<backend::Image> image = store_->GetImage(id);
+    if (image.ok()) {
+      bases_[name] = {image->id, image->document};
+    }
+    return absl::IsNotFound(image.status()) ? absl::OkStatus()
+                                            : image.status();
   }
 
   absl::Status ReportMissing(const frontend::BaseUse& use,
@@ -116,6 +133,33 @@ void ReportUnknownBases(const ir::BuildGraph& graph, Diagnostics& diagnostics) {
   }
 }
 
+// What a build cannot do without, and may not fetch.
+void ReportUnknownSources(const ir::BuildGraph& graph,
+                          const backend::PlanOptions& options,
+                          Diagnostics& diagnostics) {
+  for (const ir::Node& node : graph.nodes) {
+    if (!backend::IsRemote(node.op)) {
+      continue;
+    }
+    const std::string& why = backend::RemoteStateOf(node.op, options).unknown;
+    if (!why.empty()) {
+      diagnostics.Error("not-fetched", node.source,
+                        absl::StrCat(why, "; build without --offline once"));
+    }
+  }
+}
+
+// Failures of the world alone are not the user's mistake.
+int ExitCode(const Diagnostics& diagnostics) {
+  for (const Diagnostic& diagnostic : diagnostics.all()) {
+    if (diagnostic.severity == Severity::kError &&
+        diagnostic.code != "fetch-failed") {
+      return 1;
+    }
+  }
+  return 3;
+}
+
 absl::Status CheckEmit(const std::string& emit) {
   const std::vector<std::string> known = {"", "syntax", "graph", "plan",
                                           "config"};
@@ -141,7 +185,8 @@ absl::StatusOr<Compiled> Emit(absl::string_view text) {
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
                                  const std::string& emit, bool optimise,
-                                 backend::Store* store) {
+                                 backend::Store* store,
+                                 backend::RemoteSources& remotes) {
   RETURN_IF_ERROR(CheckEmit(emit));
   Diagnostics diagnostics;
   grammar::DockerfileSyntax syntax = grammar::ParseDockerfile(
@@ -171,9 +216,17 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   }
   backend::PlanOptions options = input.plan;
   options.offline = offline;
+  ASSIGN_OR_RETURN(options.remotes, remotes.Resolve(graph, diagnostics));
+  if (emit.empty()) {
+    ReportUnknownSources(graph, options, diagnostics);
+  }
   ASSIGN_OR_RETURN(backend::Plan plan,
                    backend::MakePlan(std::move(graph), options, store,
                                      input.source, diagnostics));
+  if (emit.empty() && !diagnostics.has_errors()) {
+    RETURN_IF_ERROR(remotes.Fetch(plan.graph, backend::RemotesToFetch(plan),
+                                  plan.options.remotes, diagnostics));
+  }
   diagnostics.Sort();
   Compiled compiled;
   bool waits = emit.empty() && !diagnostics.has_errors() &&
@@ -182,6 +235,7 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
     Report(diagnostics, input);
   }
   if (diagnostics.has_errors()) {
+    compiled.exit_code = ExitCode(diagnostics);
     return compiled;
   }
   if (emit == "plan") {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "backend/plan.h"
+#include "backend/remote/remote_sources.h"
 #include "backend/store/store.h"
 #include "cli/build_flags.h"
 
@@ -15,6 +16,7 @@ namespace lamina::cli {
 // plan the user's text has errors. `emit` names a value to print instead.
 struct Compiled {
   std::optional<backend::Plan> plan;
+  int exit_code = 1;  // Without a plan: 1, or 3 when only the world is at fault.
   bool emitted = false;  // --emit printed what was asked for.
   // Not printed yet when there is a plan and the form is SARIF: the log is one
   // document, written when the build has ended.
@@ -23,6 +25,7 @@ struct Compiled {
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
                                  const std::string& emit, bool optimise,
-                                 backend::Store* store);
+                                 backend::Store* store,
+                                 backend::RemoteSources& remotes);
 
 }  // namespace lamina::cli

@@ -68,6 +68,14 @@ INSERT INTO meta VALUES('next_layer', '1');
 PRAGMA user_version = 1;
 )";
 
+// Came later than the format: older stores lack it.
+constexpr char kRemotes[] = R"(
+CREATE TABLE IF NOT EXISTS remotes(
+  key BLOB PRIMARY KEY, content BLOB NOT NULL, etag TEXT NOT NULL,
+  last_modified TEXT NOT NULL, commit_id TEXT NOT NULL, tag TEXT NOT NULL,
+  ref TEXT NOT NULL) WITHOUT ROWID;
+)";
+
 absl::Status CheckOwner(const std::string& root, const struct stat& info) {
   if (!S_ISDIR(info.st_mode)) {
     return absl::FailedPreconditionError(
@@ -181,6 +189,7 @@ absl::Status PrepareSchema(Database& database, const std::string& root) {
     ASSIGN_OR_RETURN(version, database.AskInt("PRAGMA user_version"));
     if (version == 0) {
       RETURN_IF_ERROR(database.RunScript(kSchema));
+      RETURN_IF_ERROR(database.RunScript(kRemotes));
       RETURN_IF_ERROR(transaction.Commit());
       return absl::OkStatus();
     }
@@ -188,7 +197,7 @@ absl::Status PrepareSchema(Database& database, const std::string& root) {
   if (version != kFormat) {
     return OtherFormat(root, version.value_or(0));
   }
-  return absl::OkStatus();
+  return database.RunScript(kRemotes);
 }
 
 int64_t WallClock() {

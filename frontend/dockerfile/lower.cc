@@ -192,7 +192,7 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
                  .diagnostics = diagnostics};
   for (size_t i = 0; i < outline->stages.size(); ++i) {
     if (outline->stages[i].reached) {
-      build.done[i] = Stage(build, i).Lower();
+      build.done[i] = Stage(build, i).Lower(i == outline->target);
     }
   }
   StageState& last = build.done.at(outline->target);
