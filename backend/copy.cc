@@ -158,9 +158,9 @@ class Placement {
 class CopyPlacer {
  public:
   CopyPlacer(const ir::Copy& copy, const CopyListing& listing,
-             const SourceTree* source, const ir::Tree& below,
+             const SourceTrees& trees, const ir::Tree& below,
              const PlaceOptions& options)
-      : copy_(copy), listing_(listing), source_(source), options_(options),
+      : copy_(copy), listing_(listing), trees_(trees), options_(options),
         placement_(below, options.now) {}
 
   absl::StatusOr<PlacedCopy> Place(const ReadText& read_text) {
@@ -299,7 +299,8 @@ class CopyPlacer {
 
   absl::Status PlaceArchive(const PickedItem& picked) {
     RETURN_IF_ERROR(placement_.MakeFolders(target_, owner_, 0755));
-    ASSIGN_OR_RETURN(UniqueFd fd, source_->open(picked.item.entry.path));
+    ASSIGN_OR_RETURN(UniqueFd fd,
+                     trees_[picked.input - 1]->open(picked.item.entry.path));
     std::string format;
     ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> bytes,
                      Decompress(MakeFdSource(fd.get()), &format));
@@ -380,7 +381,7 @@ class CopyPlacer {
 
   const ir::Copy& copy_;
   const CopyListing& listing_;
-  const SourceTree* source_;
+  const SourceTrees& trees_;
   const PlaceOptions& options_;
   Placement placement_;
   Owner owner_;
@@ -394,14 +395,14 @@ class CopyPlacer {
 
 absl::StatusOr<PlacedCopy> PlaceCopy(const ir::Copy& copy,
                                      const CopyListing& listing,
-                                     const SourceTree* source,
+                                     const SourceTrees& trees,
                                      const ir::Tree& below,
                                      const ReadText& read_text,
                                      const PlaceOptions& options) {
   // --link copies onto an empty tree; BuildKit ignores it beside --chmod.
   static const ir::Tree kEmpty;
   bool link = copy.link && copy.chmod.empty();
-  CopyPlacer placer(copy, listing, source, link ? kEmpty : below, options);
+  CopyPlacer placer(copy, listing, trees, link ? kEmpty : below, options);
   return placer.Place(read_text);
 }
 

@@ -25,6 +25,9 @@ struct PickedItem {
                          // named directly; the path inside a copied folder,
                          // "" for that folder itself.
   uint32_t match = 0;    // Which match of a source this belongs to.
+  uint32_t input = 1;    // Position in Node::inputs of the tree it is in.
+  // The input's chain names the bytes: they are no part of the listing's digest.
+  bool remote = false;
   bool from_folder = false;  // Part of a copied folder.
   bool archive = false;      // ADD: to be unpacked.
 };
@@ -33,13 +36,17 @@ struct CopyListing {
   std::vector<PickedItem> items;
   // Sources that are wildcards without a match.
   std::vector<std::string> unmatched;
+  bool complete = true;  // False: a tree was not there to be listed.
 };
 
-// Lists what the sources of `copy` name. `source` may be null when there are
-// inline files only. NotFound: a source without wildcard does not exist; the
-// message names it and what is near.
+// The trees of a copy's sources: inputs[1] first. Null: not here yet, which is
+// only right for one whose chain names its content.
+using SourceTrees = std::vector<const SourceTree*>;
+
+// Lists what the sources of `copy` name. NotFound: a source without wildcard
+// does not exist; the message names it and what is near.
 absl::StatusOr<CopyListing> ListSources(const ir::Copy& copy,
-                                        const SourceTree* source);
+                                        const SourceTrees& trees);
 
 // The digest of names, types, modes, links, xattrs and bytes, and of owners if
 // they are preserved; never of times. All file digests must be known.
@@ -69,7 +76,7 @@ struct PlaceOptions {
 // cannot be replaced by a file, or a file by a folder.
 absl::StatusOr<PlacedCopy> PlaceCopy(const ir::Copy& copy,
                                      const CopyListing& listing,
-                                     const SourceTree* source,
+                                     const SourceTrees& trees,
                                      const ir::Tree& below,
                                      const ReadText& read_text,
                                      const PlaceOptions& options);

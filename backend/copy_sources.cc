@@ -21,16 +21,25 @@ std::string Relative(absl::string_view path) {
 
 class SourceLister {
  public:
-  SourceLister(const ir::Copy& copy, const SourceTree& source,
-               ir::IgnoreMatcher exclude)
-      : copy_(copy), source_(source), exclude_(std::move(exclude)) {}
+  SourceLister(const ir::Copy& copy, ir::IgnoreMatcher exclude)
+      : copy_(copy), exclude_(std::move(exclude)) {}
 
-  absl::StatusOr<CopyListing> List() {
-    for (const std::string& written : copy_.sources) {
-      if (copy_.parents) {
-        RETURN_IF_ERROR(AddWithParents(written));
-      } else {
-        RETURN_IF_ERROR(AddMatches(written));
+  absl::StatusOr<CopyListing> List(const SourceTrees& trees) {
+    for (size_t i = 0; i < copy_.sources.size(); ++i) {
+      uint32_t input = copy_.InputOf(i);
+      CHECK(input >= 1 && input <= trees.size());
+      source_ = trees[input - 1];
+      if (source_ == nullptr) {
+        listing_.complete = false;
+        ++match_;  // It is one match: a file, or a root.
+        continue;
+      }
+      size_t before = listing_.items.size();
+      RETURN_IF_ERROR(copy_.parents ? AddWithParents(copy_.sources[i])
+                                    : AddMatches(copy_.sources[i]));
+      for (; before < listing_.items.size(); ++before) {
+        listing_.items[before].input = input;
+        listing_.items[before].remote = source_->kind != SourceKind::kPaths;
       }
     }
     return std::move(listing_);
@@ -40,7 +49,7 @@ class SourceLister {
   absl::StatusOr<std::string> Follow(const std::string& path) {
     return FollowPath(path, /*follow_last=*/true,
                       [this](const std::string& at) -> absl::StatusOr<PathKind> {
-                        ASSIGN_OR_RETURN(auto item, source_.find(at));
+                        ASSIGN_OR_RETURN(auto item, source_->find(at));
                         PathKind kind;
                         kind.exists = item.has_value();
                         if (kind.exists && item->entry.type ==
@@ -72,7 +81,7 @@ class SourceLister {
     std::vector<std::string> names;
     if (folder.ok()) {
       absl::StatusOr<std::vector<SourceItem>> siblings =
-          source_.children(*folder);
+          source_->children(*folder);
       if (siblings.ok()) {
         for (const SourceItem& sibling : *siblings) {
           names.emplace_back(BaseName(sibling.entry.path));
@@ -107,7 +116,7 @@ class SourceLister {
   absl::Status Expand(const std::string& folder,
                       const std::vector<std::string>& parts, size_t at) {
     ASSIGN_OR_RETURN(std::string real, Follow(folder));
-    ASSIGN_OR_RETURN(auto here, source_.find(real));
+    ASSIGN_OR_RETURN(auto here, source_->find(real));
     if (!here.has_value() ||
         here->entry.type != ir::EntryType::kDirectory) {
       return absl::OkStatus();
@@ -116,7 +125,7 @@ class SourceLister {
     if (!ir::HasWildcard(parts[at])) {
       names.push_back(parts[at]);
     } else {
-      ASSIGN_OR_RETURN(std::vector<SourceItem> items, source_.children(real));
+      ASSIGN_OR_RETURN(std::vector<SourceItem> items, source_->children(real));
       for (const SourceItem& item : items) {
         std::string name(BaseName(item.entry.path));
         ASSIGN_OR_RETURN(bool matches, ir::MatchWildcard(parts[at], name));
@@ -132,7 +141,7 @@ class SourceLister {
         continue;
       }
       ASSIGN_OR_RETURN(std::string target, Follow(path));
-      ASSIGN_OR_RETURN(auto item, source_.find(target));
+      ASSIGN_OR_RETURN(auto item, source_->find(target));
       if (item.has_value()) {
         RETURN_IF_ERROR(AddNamed(path));
       }
@@ -142,7 +151,7 @@ class SourceLister {
 
   absl::Status AddNamed(const std::string& path) {
     ASSIGN_OR_RETURN(std::string real, Follow(path));
-    ASSIGN_OR_RETURN(auto item, source_.find(real));
+    ASSIGN_OR_RETURN(auto item, source_->find(real));
     if (!item.has_value()) {
       return Missing(path);
     }
@@ -153,7 +162,7 @@ class SourceLister {
     }
     picked.name = std::string(BaseName(path));
     picked.item = std::move(*item);
-    if (copy_.unpack && picked.item.entry.type == ir::EntryType::kFile) {
+    if (Unpacks() && picked.item.entry.type == ir::EntryType::kFile) {
       ASSIGN_OR_RETURN(picked.archive, IsArchive(real));
     }
     listing_.items.push_back(std::move(picked));
@@ -172,7 +181,7 @@ class SourceLister {
 
   absl::Status AddBelow(const std::string& folder, const std::string& name,
                         uint32_t match, const ir::IgnoreMemory& memory) {
-    ASSIGN_OR_RETURN(std::vector<SourceItem> items, source_.children(folder));
+    ASSIGN_OR_RETURN(std::vector<SourceItem> items, source_->children(folder));
     for (SourceItem& item : items) {
       PickedItem picked;
       picked.match = match;
@@ -226,7 +235,7 @@ class SourceLister {
   absl::Status AddPattern(const std::string& folder, const std::string& name,
                           const std::string& pattern, uint32_t match,
                           bool wildcard) {
-    ASSIGN_OR_RETURN(std::vector<SourceItem> items, source_.children(folder));
+    ASSIGN_OR_RETURN(std::vector<SourceItem> items, source_->children(folder));
     for (SourceItem& item : items) {
       std::string path = item.entry.path;
       std::string inner = JoinPath(name, BaseName(path));
@@ -258,8 +267,14 @@ class SourceLister {
     return absl::OkStatus();
   }
 
+  bool Unpacks() const {
+    return source_->kind == SourceKind::kPaths  ? copy_.unpack
+           : source_->kind == SourceKind::kFile ? copy_.unpack_remote
+                                                : false;
+  }
+
   absl::StatusOr<bool> IsArchive(const std::string& path) {
-    ASSIGN_OR_RETURN(UniqueFd fd, source_.open(path));
+    ASSIGN_OR_RETURN(UniqueFd fd, source_->open(path));
     std::string format;
     absl::StatusOr<std::unique_ptr<ByteSource>> bytes =
         Decompress(MakeFdSource(fd.get()), &format);
@@ -273,7 +288,7 @@ class SourceLister {
   }
 
   const ir::Copy& copy_;
-  const SourceTree& source_;
+  const SourceTree* source_ = nullptr;  // Of the source that is listed.
   ir::IgnoreMatcher exclude_;
   CopyListing listing_;
   std::string escape_;
@@ -283,19 +298,18 @@ class SourceLister {
 }  // namespace
 
 absl::StatusOr<CopyListing> ListSources(const ir::Copy& copy,
-                                        const SourceTree* source) {
-  if (copy.sources.empty()) {
-    return CopyListing();
-  }
-  CHECK(source != nullptr);
+                                        const SourceTrees& trees) {
   ASSIGN_OR_RETURN(ir::IgnoreMatcher exclude,
                    ir::IgnoreMatcher::Create(copy.exclude));
-  return SourceLister(copy, *source, std::move(exclude)).List();
+  return SourceLister(copy, std::move(exclude)).List(trees);
 }
 
 Digest ListingDigest(const CopyListing& listing, bool with_owners) {
   Hasher hasher;
   for (const PickedItem& picked : listing.items) {
+    if (picked.remote) {
+      continue;
+    }
     ir::Entry entry = picked.item.entry;
     entry.path = picked.name;
     entry.mtime = 0;
@@ -314,6 +328,9 @@ Digest ListingDigest(const CopyListing& listing, bool with_owners) {
 std::string ListingSummary(const CopyListing& listing) {
   std::string out;
   for (const PickedItem& picked : listing.items) {
+    if (picked.remote) {
+      continue;
+    }
     const ir::Entry& entry = picked.item.entry;
     ir::Entry stripped = entry;
     stripped.mtime = 0;

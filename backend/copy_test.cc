@@ -72,7 +72,7 @@ absl::StatusOr<std::string> NoText(const std::string&) { return std::string(); }
 // "TYPE MODE UID:GID PATH [-> LINK]", one line an entry; or the error.
 std::string Place(const ir::Copy& copy, const SourceTree& source,
                   const ir::Tree& below, const ReadText& read_text = NoText) {
-  auto listing = ListSources(copy, &source);
+  auto listing = ListSources(copy, {&source});
   if (!listing.ok()) {
     return std::string(listing.status().message());
   }
@@ -81,7 +81,7 @@ std::string Place(const ir::Copy& copy, const SourceTree& source,
   options.now = 99;
   options.scratch = scratch->path();
   auto placed =
-      PlaceCopy(copy, *listing, &source, below, read_text, options);
+      PlaceCopy(copy, *listing, {&source}, below, read_text, options);
   if (!placed.ok()) {
     return std::string(placed.status().message());
   }
@@ -258,7 +258,7 @@ TEST(Copy, TheDigestOfAListingIgnoresTimesAndSeesModes) {
   std::string path = JoinPath(context.path(), "a");
   auto digest = [&] {
     SourceTree source = context.Open();
-    auto listing = *ListSources(CopyOf({"a"}, "/a"), &source);
+    auto listing = *ListSources(CopyOf({"a"}, "/a"), {&source});
     EXPECT_TRUE(listing.items[0].item.entry.digest.empty());
     listing.items[0].item.entry.digest = Sha256("x");
     return ListingDigest(listing, false);

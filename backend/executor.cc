@@ -92,7 +92,8 @@ class Executor {
       if (step_of_node_[index] == kNoStep) {
         ASSIGN_OR_RETURN(
             results_[index],
-            BaseResult(plan_.graph.nodes[ir::NodeId{index}].op, &store_));
+            BaseResult(plan_.graph.nodes[ir::NodeId{index}].op, plan_.options,
+                       &store_));
       }
     }
     return absl::OkStatus();

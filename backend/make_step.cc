@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <deque>
 #include <map>
 #include <utility>
 
@@ -49,12 +50,13 @@ Digest LayerChain(const Digest& key) {
 }
 
 absl::StatusOr<UniqueFd> OpenOrigin(const ir::Copy& copy,
-                                    const SourceTree* source,
+                                    const CopyListing& listing,
+                                    const SourceTrees& trees,
                                     const ContentOrigin& origin,
                                     const TempDir& scratch) {
   switch (origin.kind) {
     case ContentOrigin::Kind::kSource:
-      return source->open(origin.path);
+      return trees[listing.items[origin.index].input - 1]->open(origin.path);
     case ContentOrigin::Kind::kScratch:
       return OpenFile(origin.path, O_RDONLY);
     case ContentOrigin::Kind::kInline:
@@ -97,10 +99,11 @@ absl::Status RememberDigests(const CopyListing& listing, Store& store) {
 
 }  // namespace
 
-// A source with all that must outlive it.
+// Trees with all that must outlive them.
 struct StepMaker::OpenedSource {
-  SourceTree files;
-  std::vector<std::string> folders;
+  std::deque<SourceTree> files;
+  std::deque<std::vector<std::string>> folders;
+  SourceTrees trees;
 };
 
 int64_t StepMaker::Now() const {
@@ -111,15 +114,33 @@ int64_t StepMaker::NewestTime() const {
   return plan_.options.source_date_epoch.value_or(ir::kNoTimeLimit);
 }
 
-absl::Status StepMaker::Open(const ir::Node& node, uint32_t input,
-                             OpenedSource& opened) {
+absl::StatusOr<StepMaker::OpenedSource> StepMaker::Open(
+    const ir::Node& node, const std::vector<uint32_t>& inputs) {
+  OpenedSource opened;
+  for (uint32_t input : inputs) {
+    ASSIGN_OR_RETURN(SourceTree tree, OpenTree(node, input, opened));
+    opened.files.push_back(std::move(tree));
+    opened.trees.push_back(&opened.files.back());
+  }
+  return opened;
+}
+
+absl::StatusOr<SourceTree> StepMaker::OpenTree(const ir::Node& node,
+                                               uint32_t input,
+                                               OpenedSource& opened) {
   ir::NodeId id = node.inputs[input];
   const ir::Op& op = plan_.graph.nodes[id].op;
   if (const auto* local = std::get_if<ir::LocalFiles>(&op)) {
-    const LocalContext& context = plan_.options.contexts.at(local->name);
-    ASSIGN_OR_RETURN(opened.files,
-                     OpenContextFolder(context.path, context.ignore));
-    return absl::OkStatus();
+    return OpenContext(plan_.options.contexts.at(local->name));
+  }
+  if (IsRemote(op)) {
+    const RemoteState& state = RemoteStateOf(op, plan_.options);
+    CHECK(state.fetched);
+    if (const auto* file = std::get_if<ir::RemoteFile>(&op)) {
+      return OpenRemoteFile(file->name, store_.BlobPath(state.content),
+                            state.content, state.mtime);
+    }
+    return OpenCommitFolder(state.folder, state.commit_time);
   }
   const NodeResult& from = results_[id.index];
   // One tree for each pair of stages: the reader's thread alone uses it.
@@ -127,9 +148,10 @@ absl::Status StepMaker::Open(const ir::Node& node, uint32_t input,
                    stacks_.Fold(absl::StrCat(node.stage, " reads ",
                                              plan_.graph.nodes[id].stage),
                                 from.layers));
-  ASSIGN_OR_RETURN(opened.folders, stacks_.Folders(from.layers));
-  opened.files = OpenLayerTree(*tree, opened.folders);
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::vector<std::string> folders,
+                   stacks_.Folders(from.layers));
+  opened.folders.push_back(std::move(folders));
+  return OpenLayerTree(*tree, opened.folders.back());
 }
 
 absl::Status StepMaker::List(ir::NodeId id, bool read,
@@ -138,13 +160,12 @@ absl::Status StepMaker::List(ir::NodeId id, bool read,
   std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
   listings.resize(reads.size());
   for (size_t i = 0; i < reads.size(); ++i) {
-    OpenedSource source;
-    RETURN_IF_ERROR(Open(node, reads[i].input, source));
-    if (listings[i].items.empty()) {
-      ASSIGN_OR_RETURN(listings[i], ListSources(reads[i].copy, &source.files));
+    ASSIGN_OR_RETURN(OpenedSource source, Open(node, reads[i].inputs));
+    if (listings[i].items.empty() || !listings[i].complete) {
+      ASSIGN_OR_RETURN(listings[i], ListSources(reads[i].copy, source.trees));
     }
     if (read) {
-      RETURN_IF_ERROR(FillDigests(listings[i], source.files, &store_, true));
+      RETURN_IF_ERROR(FillDigests(listings[i], source.trees, &store_, true));
     }
   }
   return absl::OkStatus();
@@ -276,8 +297,7 @@ absl::StatusOr<runtime::SandboxSpec> StepMaker::Spec(
 
 absl::StatusOr<runtime::SandboxMount> StepMaker::MountContext(
     const ir::Node& node, const SourceRead& read, CopyListing& listing) {
-  OpenedSource source;
-  RETURN_IF_ERROR(Open(node, read.input, source));
+  ASSIGN_OR_RETURN(OpenedSource source, Open(node, read.inputs));
   // The step's key needed all digests, so the layer's name is known.
   Digest key = Sha256(absl::StrCat("lamina context mount ",
                                    ListingDigest(listing, false).hex()));
@@ -289,7 +309,7 @@ absl::StatusOr<runtime::SandboxMount> StepMaker::MountContext(
   } else {
     ASSIGN_OR_RETURN(layer, WriteCopy(read.copy, NodeResult(),
                                       absl::StrCat(node.stage, " mounts"),
-                                      &source.files, &listing,
+                                      source.trees, &listing,
                                       [&] { return key; }));
   }
   runtime::SandboxMount mount;
@@ -341,16 +361,17 @@ absl::StatusOr<runtime::SandboxMount> StepMaker::MountTree(
 absl::StatusOr<MadeLayer> StepMaker::MakeCopy(
     ir::NodeId id, const ir::Copy& copy, std::vector<CopyListing>& listings) {
   const ir::Node& node = plan_.graph.nodes[id];
-  OpenedSource source;
-  if (node.inputs.size() > 1) {
-    RETURN_IF_ERROR(Open(node, 1, source));
+  std::vector<uint32_t> inputs;
+  for (uint32_t input = 1; input < node.inputs.size(); ++input) {
+    inputs.push_back(input);
   }
+  ASSIGN_OR_RETURN(OpenedSource source, Open(node, inputs));
   CopyListing none;
   MadeLayer made;
   ASSIGN_OR_RETURN(
       made.layer,
       WriteCopy(copy, results_[node.inputs[0].index], node.stage,
-                &source.files, listings.empty() ? &none : &listings[0], [&] {
+                source.trees, listings.empty() ? &none : &listings[0], [&] {
                   return StepKey(node, results_, listings, plan_.options);
                 }));
   return made;
@@ -386,7 +407,7 @@ absl::StatusOr<MadeLayer> StepMaker::MakeFolder(ir::NodeId id,
 
 absl::StatusOr<std::optional<LayerId>> StepMaker::WriteCopy(
     const ir::Copy& copy, const NodeResult& parent, const std::string& user,
-    const SourceTree* source, CopyListing* listing,
+    const SourceTrees& trees, CopyListing* listing,
     const std::function<Digest()>& key) {
   ASSIGN_OR_RETURN(const ir::Tree* below, stacks_.Fold(user, parent.layers));
   ASSIGN_OR_RETURN(TempDir scratch, TempDir::Create(store_.scratch()));
@@ -394,20 +415,21 @@ absl::StatusOr<std::optional<LayerId>> StepMaker::WriteCopy(
   place.now = Now();
   place.scratch = scratch.path();
   ASSIGN_OR_RETURN(PlacedCopy placed,
-                   PlaceCopy(copy, *listing, source, *below,
+                   PlaceCopy(copy, *listing, trees, *below,
                              stacks_.TextReader(parent.layers, *below), place));
   ir::LimitTimes(placed.diff, NewestTime());
   LayerBlob blob;
   std::string file = JoinPath(scratch.path(), "layer.tar");
   if (!placed.diff.entries.empty()) {
     OpenContent open = [&](const ir::Entry& entry) {
-      return OpenOrigin(copy, source, placed.origins.at(entry.path), scratch);
+      return OpenOrigin(copy, *listing, trees, placed.origins.at(entry.path),
+                        scratch);
     };
     ASSIGN_OR_RETURN(blob,
                      WriteLayer(placed.diff, open, options_.layers, file));
   }
   TakeDigests(placed, *listing);
-  RETURN_IF_ERROR(FillDigests(*listing, *source, &store_, true));
+  RETURN_IF_ERROR(FillDigests(*listing, trees, &store_, true));
   RETURN_IF_ERROR(RememberDigests(*listing, store_));
   if (placed.diff.entries.empty()) {
     return std::optional<LayerId>();

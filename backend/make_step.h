@@ -71,14 +71,16 @@ class StepMaker {
   absl::StatusOr<runtime::SandboxSpec> Spec(
       const ir::Run& run, const std::vector<std::string>& folders) const;
 
-  // The files that inputs[position] of a node has.
-  absl::Status Open(const ir::Node& node, uint32_t input,
-                    OpenedSource& opened);
+  // The files that `inputs` (positions) of a node have.
+  absl::StatusOr<OpenedSource> Open(const ir::Node& node,
+                                    const std::vector<uint32_t>& inputs);
+  absl::StatusOr<SourceTree> OpenTree(const ir::Node& node, uint32_t input,
+                                      OpenedSource& opened);
   // Writes what `copy` places onto the tree of `parent` as a layer with the
   // chain of the key that `key` answers once the listing is complete.
   absl::StatusOr<std::optional<LayerId>> WriteCopy(
       const ir::Copy& copy, const NodeResult& parent, const std::string& user,
-      const SourceTree* source, CopyListing* listing,
+      const SourceTrees& trees, CopyListing* listing,
       const std::function<Digest()>& key);
   absl::StatusOr<std::optional<LayerId>> Publish(
       ir::StepDiff diff, const LayerBlob& blob, const std::string& file,

@@ -94,14 +94,15 @@ class Planner {
     size_t count = plan_.graph.nodes.size();
     results_.resize(count);
     known_.assign(count, false);
-    unknown_.assign(count, false);
+    unknown_.resize(count);
     for (uint32_t index = 0; index < count; ++index) {
       ir::NodeId id{index};
       const ir::Node& node = plan_.graph.nodes[id];
       if (!IsStep(node.op)) {
-        ASSIGN_OR_RETURN(results_[index], BaseResult(node.op, store_));
-        unknown_[index] = UnknownBase(node.op).has_value();
-        known_[index] = !unknown_[index];
+        ASSIGN_OR_RETURN(results_[index],
+                         BaseResult(node.op, plan_.options, store_));
+        unknown_[index] = WhyUnknown(node.op);
+        known_[index] = unknown_[index].empty();
         continue;
       }
       RETURN_IF_ERROR(PlanStep(id, node));
@@ -140,14 +141,16 @@ class Planner {
     if (!listed && !plan_.options.offline) {
       return absl::OkStatus();
     }
-    unknown_[id.index] =
-        std::any_of(node.inputs.begin(), node.inputs.end(),
-                    [this](ir::NodeId input) { return unknown_[input.index]; });
+    for (ir::NodeId input : node.inputs) {
+      if (unknown_[id.index].empty()) {
+        unknown_[id.index] = unknown_[input.index];
+      }
+    }
     bool inputs_known =
         std::all_of(node.inputs.begin(), node.inputs.end(),
                     [this](ir::NodeId input) { return known_[input.index]; });
-    if (unknown_[id.index]) {
-      step.reason = "unknown base";
+    if (!unknown_[id.index].empty()) {
+      step.reason = unknown_[id.index];
     } else if (!listed) {
       step.reason = "a source is not in the context";
     } else if (node.same_sandbox && unmade_.contains(node.inputs[0])) {
@@ -171,6 +174,15 @@ class Planner {
     }
     plan_.steps.push_back(std::move(step));
     return absl::OkStatus();
+  }
+
+  std::string WhyUnknown(const ir::Op& op) const {
+    if (UnknownBase(op).has_value()) {
+      return "unknown base";
+    }
+    bool known = !IsRemote(op) ||
+                 RemoteStateOf(op, plan_.options).identity.has_value();
+    return known ? "" : "unknown source";
   }
 
   // Secrets and agents that a step cannot do without; what is not built yet.
@@ -207,12 +219,12 @@ class Planner {
   bool ListContext(const ir::Node& node, const SourceRead& read,
                    CopyListing& listing) {
     const ir::Copy& copy = read.copy;
-    absl::StatusOr<const SourceTree*> tree = Context(node, read.input);
-    if (!tree.ok()) {
-      ReportSource(node, copy.sources.size(), tree.status());
+    absl::StatusOr<SourceTrees> trees = Contexts(node, read);
+    if (!trees.ok()) {
+      ReportSource(node, copy.sources.size(), trees.status());
       return false;
     }
-    absl::StatusOr<CopyListing> found = ListSources(copy, *tree);
+    absl::StatusOr<CopyListing> found = ListSources(copy, *trees);
     if (found.ok()) {
       listing = *std::move(found);
       WarnUnmatched(node, copy, listing);
@@ -222,7 +234,8 @@ class Planner {
     for (size_t i = 0; i < copy.sources.size(); ++i) {
       ir::Copy one = copy;
       one.sources = {copy.sources[i]};
-      absl::StatusOr<CopyListing> alone = ListSources(one, *tree);
+      one.source_inputs = {copy.InputOf(i)};
+      absl::StatusOr<CopyListing> alone = ListSources(one, *trees);
       if (!alone.ok()) {
         ReportSource(node, i, alone.status());
         named = true;
@@ -273,10 +286,21 @@ class Planner {
     }
   }
 
-  absl::StatusOr<const SourceTree*> Context(const ir::Node& node,
-                                            uint32_t input) {
-    const auto& files = std::get<ir::LocalFiles>(
-        plan_.graph.nodes[node.inputs[input]].op);
+  // Null for what is not read: the bytes of remote sources.
+  absl::StatusOr<SourceTrees> Contexts(const ir::Node& node,
+                                       const SourceRead& read) {
+    SourceTrees trees;
+    for (uint32_t input : read.inputs) {
+      trees.push_back(nullptr);
+      const ir::Op& op = plan_.graph.nodes[node.inputs[input]].op;
+      if (const auto* files = std::get_if<ir::LocalFiles>(&op)) {
+        ASSIGN_OR_RETURN(trees.back(), Context(*files));
+      }
+    }
+    return trees;
+  }
+
+  absl::StatusOr<const SourceTree*> Context(const ir::LocalFiles& files) {
     auto known = sources_.find(files.name);
     if (known != sources_.end()) {
       return &known->second;
@@ -286,9 +310,7 @@ class Planner {
       return absl::NotFoundError(
           "there is no build context; give a folder to build");
     }
-    ASSIGN_OR_RETURN(
-        SourceTree tree,
-        OpenContextFolder(context->second.path, context->second.ignore));
+    ASSIGN_OR_RETURN(SourceTree tree, OpenContext(context->second));
     return &sources_.emplace(files.name, std::move(tree)).first->second;
   }
 
@@ -315,9 +337,8 @@ class Planner {
         }
       }
       for (size_t i = 0; i < reads.size(); ++i) {
-        ASSIGN_OR_RETURN(const SourceTree* tree,
-                         Context(node, reads[i].input));
-        RETURN_IF_ERROR(FillDigests(step.listings[i], *tree, store_, true));
+        ASSIGN_OR_RETURN(SourceTrees trees, Contexts(node, reads[i]));
+        RETURN_IF_ERROR(FillDigests(step.listings[i], trees, store_, true));
       }
     }
     step.key = StepKey(node, results_,
@@ -389,137 +410,14 @@ class Planner {
   Diagnostics& diagnostics_;
   std::vector<NodeResult> results_;
   std::vector<bool> known_;
-  std::vector<bool> unknown_;  // An unknown base is below.
   std::set<ir::NodeId> unmade_;  // RUNs with a key that are not cached.
+  // Why nothing is known of a step: something below it, or that it copies.
+  std::vector<std::string> unknown_;
   std::map<std::string, SourceTree> sources_;
   std::map<std::string, int> positions_;
 };
 
 }  // namespace
-
-std::optional<std::string> UnknownBase(const ir::Op& op) {
-  const auto* base = std::get_if<ir::BaseImage>(&op);
-  if (base == nullptr || !base->image_id.empty()) {
-    return std::nullopt;
-  }
-  return absl::StrCat("base `", base->reference.Familiar(),
-                      "` is not in the local store: its layers, environment "
-                      "and ONBUILD triggers are unknown");
-}
-
-bool IsStep(const ir::Op& op) {
-  return std::holds_alternative<ir::Run>(op) ||
-         std::holds_alternative<ir::Copy>(op) ||
-         std::holds_alternative<ir::MakeDir>(op);
-}
-
-std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
-                                    const ir::Node& node) {
-  auto is_context = [&](uint32_t input) {
-    return std::holds_alternative<ir::LocalFiles>(
-        graph.nodes[node.inputs[input]].op);
-  };
-  std::vector<SourceRead> reads;
-  if (const auto* copy = std::get_if<ir::Copy>(&node.op)) {
-    if (node.inputs.size() > 1) {
-      reads.push_back({*copy, 1, is_context(1), nullptr});
-    }
-  } else if (const auto* run = std::get_if<ir::Run>(&node.op)) {
-    for (const ir::Mount& mount : run->mounts) {
-      if (mount.type == ir::Mount::Type::kBind && mount.input.has_value() &&
-          is_context(*mount.input)) {
-        SourceRead read;
-        read.copy.sources = {mount.source};
-        read.copy.destination = "/";
-        read.input = *mount.input;
-        read.from_context = true;
-        read.mount = &mount;
-        reads.push_back(std::move(read));
-      }
-    }
-  }
-  return reads;
-}
-
-bool MayUseCache(const PlanOptions& options, const ir::Node& node) {
-  return !options.no_cache && !options.no_cache_stages.contains(node.stage);
-}
-
-absl::StatusOr<NodeResult> BaseResult(const ir::Op& op, Store* store) {
-  NodeResult result;
-  const auto* base = std::get_if<ir::BaseImage>(&op);
-  if (base == nullptr) {
-    return result;
-  }
-  if (store == nullptr || base->image_id.empty()) {
-    // Planned without the base: a name that no real stack has.
-    result.chain = Sha256(base->reference.Full());
-    return result;
-  }
-  ASSIGN_OR_RETURN(Image image, store->GetImage(base->image_id));
-  result.layers = image.layers;
-  if (!image.layers.empty()) {
-    ASSIGN_OR_RETURN(Layer top, store->GetLayer(image.layers.back()));
-    result.chain = top.chain;
-  }
-  return result;
-}
-
-absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
-                                       const std::optional<LayerId>& layer,
-                                       Store& store) {
-  NodeResult result = parent;
-  if (layer.has_value()) {
-    ASSIGN_OR_RETURN(Layer top, store.GetLayer(*layer));
-    result.layers.push_back(top.id);
-    result.chain = top.chain;
-  }
-  return result;
-}
-
-NodeResult UnmadeResult(const NodeResult& parent, const Digest& key) {
-  return {Sha256(absl::StrCat("lamina unmade ", key.hex())), parent.layers};
-}
-
-absl::Status FillDigests(CopyListing& listing, const SourceTree& source,
-                         Store* store, bool read) {
-  std::vector<PickedItem*> files;
-  std::vector<FileStamp> stamps;
-  for (PickedItem& picked : listing.items) {
-    if (picked.item.entry.type == ir::EntryType::kFile &&
-        picked.item.entry.digest.empty()) {
-      files.push_back(&picked);
-      stamps.push_back(picked.item.stamp);
-    }
-  }
-  std::vector<std::optional<Digest>> known(files.size());
-  if (store != nullptr) {
-    ASSIGN_OR_RETURN(known, store->FindFileDigests(stamps));
-  }
-  std::string buffer(1 << 20, '\0');
-  for (size_t i = 0; i < files.size(); ++i) {
-    ir::Entry& entry = files[i]->item.entry;
-    if (known[i].has_value()) {
-      entry.digest = *known[i];
-      continue;
-    }
-    if (!read) {
-      continue;
-    }
-    ASSIGN_OR_RETURN(UniqueFd fd, source.open(entry.path));
-    Hasher hasher;
-    while (true) {
-      ASSIGN_OR_RETURN(size_t size,
-                       ReadFull(fd.get(), buffer.data(), buffer.size()));
-      hasher.Update(buffer.data(), size);
-      if (size < buffer.size()) {
-        break;
-      }
-    }
-    entry.digest = hasher.Finish();
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<Plan> MakePlan(ir::BuildGraph graph, const PlanOptions& options,
                               Store* store, const SourceFile& source,
@@ -536,6 +434,9 @@ std::string PrintPlan(const Plan& plan) {
   for (const ir::Node& node : plan.graph.nodes) {
     if (std::optional<std::string> gap = UnknownBase(node.op)) {
       absl::StrAppend(&out, *gap, "\n");
+    } else if (IsRemote(node.op)) {
+      const RemoteState& state = RemoteStateOf(node.op, plan.options);
+      absl::StrAppend(&out, state.unknown, state.unknown.empty() ? "" : "\n");
     }
   }
   std::string stage;

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "backend/copy.h"
+#include "backend/remote/remote_sources.h"
 #include "backend/store/store.h"
 #include "base/diagnostic.h"
 #include "ir/graph.h"
@@ -22,10 +23,16 @@ namespace lamina::backend {
 struct LocalContext {
   std::string path;
   ir::IgnoreMatcher ignore;
+  // The files of a commit: modes 0644 and 0755, and its time if it is given.
+  bool commit = false;
+  std::optional<int64_t> commit_time;
 };
+
+absl::StatusOr<SourceTree> OpenContext(const LocalContext& context);
 
 struct PlanOptions {
   std::map<std::string, LocalContext> contexts;  // By LocalFiles::name.
+  RemoteStates remotes;  // What is known of the graph's remote sources.
   std::string definition;  // Name of the build file: part of step identities.
   bool no_cache = false;
   std::set<std::string> no_cache_stages;  // Lower case; --no-cache-filter
@@ -70,10 +77,15 @@ struct Plan {
 struct NodeResult {
   Digest chain;                 // Names the stack; zeros for the empty one.
   std::vector<LayerId> layers;  // Bottom to top.
+  // Of a remote source, which has no layers: how messages call it. Its chain
+  // names its content.
+  std::string remote;
 };
 
 // What is unknown when this is a base that was not found; else nothing.
 std::optional<std::string> UnknownBase(const ir::Op& op);
+// The state of a remote source, which may have no identity.
+const RemoteState& RemoteStateOf(const ir::Op& op, const PlanOptions& options);
 
 // True for the operations that are steps: Run, Copy, MakeDir.
 bool IsStep(const ir::Op& op);
@@ -83,8 +95,10 @@ bool IsStep(const ir::Op& op);
 // an empty tree.
 struct SourceRead {
   ir::Copy copy;
-  uint32_t input = 0;                 // Position in Node::inputs.
-  bool from_context = false;          // A folder of the user.
+  // Of the copy's trees, positions in Node::inputs.
+  std::vector<uint32_t> inputs;
+  // All trees are folders of the user, or remote: no step makes them.
+  bool from_context = false;
   const ir::Mount* mount = nullptr;   // Of the RUN, into the graph.
 };
 std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
@@ -103,8 +117,9 @@ absl::StatusOr<Plan> MakePlan(ir::BuildGraph graph, const PlanOptions& options,
 // For people: one line a step, then totals.
 std::string PrintPlan(const Plan& plan);
 
-// The stack of a Scratch or BaseImage node.
-absl::StatusOr<NodeResult> BaseResult(const ir::Op& op, Store* store);
+// The stack of a node that is no step.
+absl::StatusOr<NodeResult> BaseResult(const ir::Op& op,
+                                      const PlanOptions& options, Store* store);
 
 // The stack after a finished step.
 absl::StatusOr<NodeResult> ResultAfter(const NodeResult& parent,
@@ -119,6 +134,7 @@ NodeResult UnmadeResult(const NodeResult& parent, const Digest& key);
 // digests of the listings, epoch. Never a time stamp or a path on the host.
 // The listing of a COPY from another stage stands for that stage: the same
 // files from elsewhere are a hit. Without it the key names the stage's chain.
+// A remote source always stands there by its chain.
 Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
                const std::vector<CopyListing>& listings,
                const PlanOptions& options);
@@ -131,7 +147,10 @@ Digest PrefixKey(const ir::Node& node, const std::vector<NodeResult>& results);
 
 // Fills in the digests of all files of the listing: from the store's memory of
 // unchanged files, else by reading. Without `read` unknown ones stay empty.
-absl::Status FillDigests(CopyListing& listing, const SourceTree& source,
+absl::Status FillDigests(CopyListing& listing, const SourceTrees& trees,
                          Store* store, bool read);
+
+// The remote nodes whose bytes are needed: what steps that run copy from.
+std::vector<ir::NodeId> RemotesToFetch(const Plan& plan);
 
 }  // namespace lamina::backend

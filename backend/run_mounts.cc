@@ -49,29 +49,6 @@ std::string NotGiven(absl::string_view kind, const std::string& id,
                           : "");
 }
 
-absl::StatusOr<std::string> ReadSecret(const std::string& id,
-                                       const SecretSource& source) {
-  std::string text;
-  if (!source.variable.empty()) {
-    const char* value = getenv(source.variable.c_str());
-    if (value == nullptr) {
-      return absl::NotFoundError(absl::StrCat("secret `", id, "`: variable ",
-                                              source.variable, " is not set"));
-    }
-    text = value;
-  } else {
-    absl::StatusOr<std::string> read = ReadFile(source.file, kMaxSecret + 1);
-    RETURN_IF_ERROR(
-        Annotate(read.status(), absl::StrCat("secret `", id, "`")));
-    text = *std::move(read);
-  }
-  if (text.size() > kMaxSecret) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("secret `", id, "` has more than 500 KiB"));
-  }
-  return text;
-}
-
 // An instance of a cache, locked. `shared` may be used by many at once.
 absl::StatusOr<std::pair<std::string, UniqueFd>> TakeCache(
     const std::string& folder, Mount::Sharing sharing) {
@@ -100,6 +77,29 @@ absl::StatusOr<std::pair<std::string, UniqueFd>> TakeCache(
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> ReadSecret(const std::string& id,
+                                       const SecretSource& source) {
+  std::string text;
+  if (!source.variable.empty()) {
+    const char* value = getenv(source.variable.c_str());
+    if (value == nullptr) {
+      return absl::NotFoundError(absl::StrCat("secret `", id, "`: variable ",
+                                              source.variable, " is not set"));
+    }
+    text = value;
+  } else {
+    absl::StatusOr<std::string> read = ReadFile(source.file, kMaxSecret + 1);
+    RETURN_IF_ERROR(
+        Annotate(read.status(), absl::StrCat("secret `", id, "`")));
+    text = *std::move(read);
+  }
+  if (text.size() > kMaxSecret) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("secret `", id, "` has more than 500 KiB"));
+  }
+  return text;
+}
 
 absl::Status StepMounts::Add(const Mount& mount,
                              std::optional<SandboxMount> source) {

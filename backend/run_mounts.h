@@ -21,6 +21,10 @@ struct SecretSource {
   std::string variable;
 };
 
+// The text of a secret. Errors: no such file or variable, more than 500 KiB.
+absl::StatusOr<std::string> ReadSecret(const std::string& id,
+                                       const SecretSource& source);
+
 // What the user hands to steps, by id. None of it is part of a cache key.
 struct RunResources {
   std::map<std::string, SecretSource> secrets;

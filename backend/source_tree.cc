@@ -274,6 +274,83 @@ absl::StatusOr<SourceTree> OpenContextFolder(const std::string& path,
   return source;
 }
 
+SourceTree OpenRemoteFile(const std::string& name, const std::string& path,
+                          const Digest& content, int64_t mtime) {
+  SourceItem file;
+  file.entry.path = name;
+  file.entry.mode = 0600;
+  file.entry.mtime = mtime;
+  file.entry.digest = content;
+  SourceTree source;
+  source.kind = SourceKind::kFile;
+  source.find = [file, path](const std::string& at)
+      -> absl::StatusOr<std::optional<SourceItem>> {
+    if (at.empty()) {
+      SourceItem root;
+      root.entry.type = ir::EntryType::kDirectory;
+      root.entry.mode = 0755;
+      return std::optional<SourceItem>(std::move(root));
+    }
+    if (at != file.entry.path) {
+      return std::optional<SourceItem>();
+    }
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0) {
+      return ErrnoError(absl::StrCat("find ", path));
+    }
+    SourceItem found = file;
+    found.entry.size = static_cast<uint64_t>(info.st_size);
+    return std::optional<SourceItem>(std::move(found));
+  };
+  source.children = [find = source.find, name](const std::string& folder)
+      -> absl::StatusOr<std::vector<SourceItem>> {
+    std::vector<SourceItem> items;
+    if (folder.empty()) {
+      ASSIGN_OR_RETURN(std::optional<SourceItem> item, find(name));
+      items.push_back(*std::move(item));
+    }
+    return items;
+  };
+  source.open = [path](const std::string&) { return OpenFile(path, O_RDONLY); };
+  return source;
+}
+
+absl::StatusOr<SourceTree> OpenCommitFolder(const std::string& path,
+                                            std::optional<int64_t> mtime) {
+  ASSIGN_OR_RETURN(SourceTree files, OpenContextFolder(path, {}));
+  auto normal = [mtime](SourceItem item) {
+    ir::Entry& entry = item.entry;
+    if (entry.type != ir::EntryType::kSymlink) {
+      bool runs = entry.type == ir::EntryType::kDirectory ||
+                  (entry.mode & 0111) != 0;
+      entry.mode = runs ? 0755 : 0644;
+    }
+    entry.uid = 0;
+    entry.gid = 0;
+    entry.xattrs.clear();
+    entry.mtime = mtime.value_or(entry.mtime);
+    return item;
+  };
+  SourceTree source = files;
+  source.kind = SourceKind::kCommit;
+  source.find = [find = files.find, normal](const std::string& at)
+      -> absl::StatusOr<std::optional<SourceItem>> {
+    ASSIGN_OR_RETURN(std::optional<SourceItem> item, find(at));
+    return item.has_value() ? std::optional(normal(*std::move(item)))
+                            : std::nullopt;
+  };
+  source.children = [children = files.children, normal](
+                        const std::string& folder)
+      -> absl::StatusOr<std::vector<SourceItem>> {
+    ASSIGN_OR_RETURN(std::vector<SourceItem> items, children(folder));
+    for (SourceItem& item : items) {
+      item = normal(std::move(item));
+    }
+    return items;
+  };
+  return source;
+}
+
 SourceTree OpenLayerTree(const ir::Tree& tree,
                          const std::vector<std::string>& folders) {
   SourceTree source;

@@ -24,8 +24,16 @@ struct SourceItem {
   std::string same_file_as;   // Not empty: names one file with this path.
 };
 
-// An ignored path is absent for all three.
+// What a source tree is made of.
+enum class SourceKind {
+  kPaths,   // A folder of the user, a stage, an image.
+  kFile,    // One file from a URL.
+  kCommit,  // The files of a commit of a git repository.
+};
+
+// An ignored path is absent for all three functions.
 struct SourceTree {
+  SourceKind kind = SourceKind::kPaths;
   std::function<absl::StatusOr<std::optional<SourceItem>>(
       const std::string& path)>
       find;
@@ -45,6 +53,16 @@ absl::StatusOr<SourceTree> OpenContextFolder(const std::string& path,
 // outlive the source.
 SourceTree OpenLayerTree(const ir::Tree& tree,
                          const std::vector<std::string>& folders);
+
+// One file called `name` at the root, with the bytes of the host's file `path`,
+// whose digest is `content`: 0600, 0:0, `mtime` in seconds since the epoch.
+SourceTree OpenRemoteFile(const std::string& name, const std::string& path,
+                          const Digest& content, int64_t mtime);
+
+// A checked-out commit: files 0644 or 0755, folders 0755, 0:0, no attributes.
+// `mtime`: all files have that time.
+absl::StatusOr<SourceTree> OpenCommitFolder(const std::string& path,
+                                            std::optional<int64_t> mtime);
 
 // What a path is, as far as following it needs.
 struct PathKind {

@@ -34,9 +34,10 @@ Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
   hasher.UpdateField("lamina step 2");
   hasher.UpdateField(ir::PrintOp(KeyedPart(node.op)));
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    bool listed = i > 0 && IsCopy(node) && !listings.empty();
-    hasher.UpdateField(
-        listed ? "listed" : Result(results, node.inputs[i]).chain.hex());
+    const NodeResult& input = Result(results, node.inputs[i]);
+    bool listed = i > 0 && IsCopy(node) && !listings.empty() &&
+                  input.remote.empty();
+    hasher.UpdateField(listed ? "listed" : input.chain.hex());
   }
   for (const CopyListing& listing : listings) {
     bool owners = IsCopy(node) && std::get<ir::Copy>(node.op).preserve_owner;
@@ -64,8 +65,10 @@ std::string StepInputs(const ir::Node& node,
   std::string out = absl::StrCat(
       "op ", Sha256(ir::PrintOp(KeyedPart(node.op))).hex(), "\n");
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    absl::StrAppend(&out, "input", i, " ",
-                    Result(results, node.inputs[i]).chain.hex(), "\n");
+    const NodeResult& input = Result(results, node.inputs[i]);
+    std::string name =
+        input.remote.empty() ? absl::StrCat("input", i) : input.remote;
+    absl::StrAppend(&out, name, " ", input.chain.hex(), "\n");
   }
   for (const CopyListing& listing : listings) {
     absl::StrAppend(&out, "files\n", ListingSummary(listing));

@@ -1,5 +1,6 @@
 #include "cli/build_flags.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,14 +14,18 @@
 #include "absl/strings/str_split.h"
 #include "base/files.h"
 #include "base/status.h"
-#include "cli/error_format.h"
 #include "cli/context_input.h"
+#include "cli/error_format.h"
+#include "cli/ignore_input.h"
+#include "cli/named_contexts.h"
 #include "cli/optimise_flags.h"
 #include "cli/store_access.h"
 #include "ir/image_reference.h"
 
 namespace lamina::cli {
 namespace {
+
+constexpr size_t kMaxBuildFile = 64 << 20;  // Bytes.
 
 // KEY=VALUE of a flag.
 absl::StatusOr<std::pair<std::string, std::string>> SplitPair(
@@ -130,96 +135,79 @@ absl::StatusOr<OutputSpec> ParseOutput(
   return output;
 }
 
-absl::StatusOr<ir::IgnoreMatcher> ReadIgnoreFile(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string text, ReadFile(path, 16 << 20));
-  absl::StatusOr<ir::IgnoreMatcher> matcher =
-      ir::IgnoreMatcher::ParseFile(text);
-  if (!matcher.ok()) {
-    return UserError(absl::StrCat(path, ": ", matcher.status().message()));
+// Opened inside a context that is no folder of the user: its links, too.
+absl::StatusOr<std::string> ReadInside(const std::string& folder,
+                                       const std::string& name) {
+  ASSIGN_OR_RETURN(UniqueFd root, OpenFile(folder, O_PATH | O_DIRECTORY));
+  absl::StatusOr<UniqueFd> file =
+      OpenInRoot(root.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat("the context has no file `", name, "`"));
   }
-  return matcher;
+  return ReadAll(file->get(), kMaxBuildFile);
 }
 
-// The file named, <build file>.dockerignore, or the context's own.
-absl::StatusOr<ir::IgnoreMatcher> FindIgnores(const std::string& named,
-                                              const std::string& build_file,
-                                              const std::string& folder) {
-  if (!named.empty()) {
-    return ReadIgnoreFile(named);
-  }
-  for (const std::string& path : {absl::StrCat(build_file, ".dockerignore"),
-                                  JoinPath(folder, ".containerignore"),
-                                  JoinPath(folder, ".dockerignore")}) {
-    if (FileExists(path)) {
-      return ReadIgnoreFile(path);
+// The name of the build file in the context's folder.
+absl::StatusOr<std::string> DefaultBuildFile(const ContextInput& context) {
+  for (const char* name : {"Dockerfile", "dockerfile"}) {
+    if (FileExists(JoinPath(context.folder, name))) {
+      return name;
     }
   }
-  return ir::IgnoreMatcher();
+  std::string where = context.commit    ? "the repository"
+                      : context.foreign ? "the archive"
+                                        : context.folder;
+  return UserError(
+      absl::StrCat("there is no Dockerfile in ", where,
+                   "; name the build file with -f, or the folder it is in"));
 }
 
 absl::StatusOr<SourceFile> ReadBuildFile(const std::string& named,
                                          const ContextInput& context,
                                          std::string* path) {
   const std::string& folder = context.folder;
-  if (context.build_file.has_value()) {
-    *path = JoinPath(folder, "Dockerfile");
-    return SourceFile("<stdin>", *context.build_file);
-  }
+  *path = JoinPath(folder, "Dockerfile");
   if (named == "-") {
-    ASSIGN_OR_RETURN(std::string text, ReadAll(STDIN_FILENO, 64 << 20));
-    *path = JoinPath(folder, "Dockerfile");
+    ASSIGN_OR_RETURN(std::string text, ReadAll(STDIN_FILENO, kMaxBuildFile));
     return SourceFile("<stdin>", std::move(text));
   }
-  // In an archive -f names a file of it.
-  std::string name = named.empty() || context.unpacked == nullptr
-                         ? named
-                         : JoinPath(folder, named);
-  if (named.empty()) {
-    name = JoinPath(folder, "Dockerfile");
-    if (!FileExists(name) && FileExists(JoinPath(folder, "dockerfile"))) {
-      name = JoinPath(folder, "dockerfile");
-    }
-    if (!FileExists(name)) {
-      return UserError(absl::StrCat(
-          "there is no Dockerfile in ",
-          context.unpacked == nullptr ? folder : "the archive",
-          "; name the build file with -f, or the folder it is in"));
-    }
+  if (context.build_file.has_value()) {
+    return SourceFile(context.file_name, *context.build_file);
   }
-  absl::StatusOr<std::string> text = ReadFile(name, 64 << 20);
+  std::string name = named;
+  if (named.empty()) {
+    ASSIGN_OR_RETURN(name, DefaultBuildFile(context));
+  }
+  // What is fetched or unpacked is all there is: -f names a file of it.
+  absl::StatusOr<std::string> text;
+  if (context.foreign) {
+    text = ReadInside(folder, name);
+  } else {
+    name = named.empty() ? JoinPath(folder, name) : named;
+    text = ReadFile(name, kMaxBuildFile);
+  }
   if (!text.ok()) {
     return UserError(text.status().message());
   }
-  *path = name;
+  *path = context.foreign ? JoinPath(folder, name) : name;
   // The folder of the user's own prompt needs no naming.
   std::string shown = absl::StartsWith(name, "./") ? name.substr(2) : name;
-  if (context.unpacked != nullptr) {
-    shown = name.substr(folder.size() + 1);
-  }
   return SourceFile(std::move(shown), *std::move(text));
 }
 
 absl::Status ReadContext(const Invocation& invocation,
-                         const std::string& folder,
+                         const ContextInput& found,
                          const std::string& build_file, BuildInput& input) {
   backend::LocalContext context;
-  context.path = folder;
-  ASSIGN_OR_RETURN(context.ignore, FindIgnores(invocation.Get("ignorefile"),
-                                               build_file, folder));
-  input.plan.contexts[""] = std::move(context);
-  for (const std::string& text : invocation.GetAll("build-context")) {
-    ASSIGN_OR_RETURN(auto pair, SplitPair("build-context", text));
-    if (absl::StrContains(pair.second, "://")) {
-      return UsageError(absl::StrCat(
-          "--build-context ", pair.first,
-          ": only folders can be named contexts yet, not `", pair.second, "`"));
-    }
-    backend::LocalContext named;
-    named.path = pair.second;
-    ASSIGN_OR_RETURN(named.ignore, FindIgnores("", "\x01", named.path));
-    input.plan.contexts[pair.first] = std::move(named);
-    input.frontend.named_contexts.insert(pair.first);
+  context.path = found.folder;
+  context.commit = found.commit;
+  context.commit_time = found.commit_time;
+  if (!found.remote || invocation.Has("ignorefile")) {
+    ASSIGN_OR_RETURN(context.ignore, FindIgnores(invocation.Get("ignorefile"),
+                                                 build_file, found.folder));
   }
+  input.plan.contexts[""] = std::move(context);
   return absl::OkStatus();
 }
 
@@ -391,6 +379,7 @@ absl::Status ReadResources(const Invocation& invocation, BuildInput& input) {
 
 absl::Status ReadTime(const Invocation& invocation,
                       const frontend::BuildOptions& frontend,
+                      std::optional<int64_t> context_time,
                       backend::PlanOptions& plan) {
   std::string text = invocation.Get("source-date-epoch");
   auto argument = frontend.build_args.find("SOURCE_DATE_EPOCH");
@@ -402,6 +391,10 @@ absl::Status ReadTime(const Invocation& invocation,
     text = environment;
   }
   if (text.empty()) {
+    return absl::OkStatus();
+  }
+  if (text == "context") {
+    plan.source_date_epoch = context_time;
     return absl::OkStatus();
   }
   int64_t seconds = 0;
@@ -475,19 +468,24 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFields(
   return fields;
 }
 
-absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
+absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation,
+                                          RemoteAccess& remote) {
   BuildInput input;
-  ASSIGN_OR_RETURN(ContextInput context, OpenContext(invocation.words()[0]));
-  input.unpacked_context = context.unpacked;
   input.level = invocation.Get("opt");
   ASSIGN_OR_RETURN(input.optimise, ReadOptimiseOptions(invocation));
+  RETURN_IF_ERROR(ReadResources(invocation, input));
+  ASSIGN_OR_RETURN(ContextInput context,
+                   OpenContext(invocation.words()[0], invocation,
+                               input.resources, remote));
+  input.kept_folders.push_back(context.unpacked);
   std::string build_file;
   ASSIGN_OR_RETURN(input.source,
                    ReadBuildFile(invocation.Get("file"), context, &build_file));
   RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
-  RETURN_IF_ERROR(ReadContext(invocation, context.folder, build_file, input));
-  RETURN_IF_ERROR(ReadResources(invocation, input));
-  RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
+  RETURN_IF_ERROR(ReadContext(invocation, context, build_file, input));
+  RETURN_IF_ERROR(ReadNamedContexts(invocation, remote, input));
+  RETURN_IF_ERROR(
+      ReadTime(invocation, input.frontend, context.time, input.plan));
   RETURN_IF_ERROR(ReadOutputs(invocation, input));
   ASSIGN_OR_RETURN(input.exports, ReadExportSettings(invocation, input.level,
                                                      build_file));

@@ -15,6 +15,7 @@
 #include "base/source.h"
 #include "cli/command.h"
 #include "cli/export_flags.h"
+#include "cli/remote_access.h"
 #include "frontend/lower.h"
 #include "ir/optimise.h"
 
@@ -36,7 +37,10 @@ struct BuildInput {
   std::vector<OutputSpec> outputs;
   backend::LayerWriterOptions layers;
   backend::RunResources resources;
-  std::shared_ptr<TempDir> unpacked_context;  // Lives as long as this.
+  // Unpacked contexts; they live as long as this.
+  std::vector<std::shared_ptr<TempDir>> kept_folders;
+  // Images of OCI layouts, by the full name that stands for each.
+  std::map<std::string, Digest> layout_images;
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
   ir::OptimiseOptions optimise;
@@ -46,8 +50,10 @@ struct BuildInput {
   bool offline = false;  // --offline: a plan may have unknown bases.
 };
 
-// Reads the build file and the ignore files; touches nothing else.
-absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation);
+// Reads the build file and the ignore files, and what contexts are fetched
+// from; touches nothing else.
+absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation,
+                                          RemoteAccess& remote);
 
 // "a=1,b=2" with RFC 4180 quoting; a field without `=` has an empty value.
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFields(

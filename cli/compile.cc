@@ -51,6 +51,10 @@ class BaseFinder {
  private:
   absl::Status LookUp(const frontend::BaseUse& use, Diagnostics& diagnostics) {
     absl::Status missing = absl::NotFoundError("there is no store yet");
+    auto layout = input_.layout_images.find(use.reference.Full());
+    if (layout != input_.layout_images.end()) {
+      return LookUpLayout(layout->first, layout->second);
+    }
     if (store_ != nullptr) {
       absl::StatusOr<backend::Image> image =
           store_->FindImage(use.reference.Full());
@@ -64,6 +68,19 @@ class BaseFinder {
       return missing;
     }
     return offline_ ? absl::OkStatus() : ReportMissing(use, diagnostics);
+  }
+
+  // An image that a build has loaded; a plan may know none of it.
+  absl::Status LookUpLayout(const std::string& name, const Digest& id) {
+    if (store_ == nullptr) {
+      return absl::OkStatus();
+    }
+    absl::StatusOr<backend::Image> image = store_->GetImage(id);
+    if (image.ok()) {
+      bases_[name] = {image->id, image->document};
+    }
+    return absl::IsNotFound(image.status()) ? absl::OkStatus()
+                                            : image.status();
   }
 
   absl::Status ReportMissing(const frontend::BaseUse& use,
@@ -117,6 +134,33 @@ void ReportUnknownBases(const ir::BuildGraph& graph, Diagnostics& diagnostics) {
   }
 }
 
+// What a build cannot do without, and may not fetch.
+void ReportUnknownSources(const ir::BuildGraph& graph,
+                          const backend::PlanOptions& options,
+                          Diagnostics& diagnostics) {
+  for (const ir::Node& node : graph.nodes) {
+    if (!backend::IsRemote(node.op)) {
+      continue;
+    }
+    const std::string& why = backend::RemoteStateOf(node.op, options).unknown;
+    if (!why.empty()) {
+      diagnostics.Error("not-fetched", node.source,
+                        absl::StrCat(why, "; build without --offline once"));
+    }
+  }
+}
+
+// Failures of the world alone are not the user's mistake.
+int ExitCode(const Diagnostics& diagnostics) {
+  for (const Diagnostic& diagnostic : diagnostics.all()) {
+    if (diagnostic.severity == Severity::kError &&
+        diagnostic.code != "fetch-failed") {
+      return 1;
+    }
+  }
+  return 3;
+}
+
 absl::Status CheckEmit(const std::string& emit) {
   const std::vector<std::string> known = {"", "syntax", "graph", "plan",
                                           "config"};
@@ -142,6 +186,7 @@ absl::StatusOr<Compiled> Emit(absl::string_view text) {
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
                                  const std::string& emit, backend::Store* store,
+                                 backend::RemoteSources& remotes,
                                  bool wants_written) {
   RETURN_IF_ERROR(CheckEmit(emit));
   Diagnostics diagnostics;
@@ -178,9 +223,17 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   }
   backend::PlanOptions options = input.plan;
   options.offline = offline;
+  ASSIGN_OR_RETURN(options.remotes, remotes.Resolve(graph, diagnostics));
+  if (emit.empty()) {
+    ReportUnknownSources(graph, options, diagnostics);
+  }
   ASSIGN_OR_RETURN(backend::Plan plan,
                    backend::MakePlan(std::move(graph), options, store,
                                      input.source, diagnostics));
+  if (emit.empty() && !diagnostics.has_errors()) {
+    RETURN_IF_ERROR(remotes.Fetch(plan.graph, backend::RemotesToFetch(plan),
+                                  plan.options.remotes, diagnostics));
+  }
   diagnostics.Sort();
   bool waits = emit.empty() && !wants_written && !diagnostics.has_errors() &&
                input.render.format == ErrorFormat::kSarif;
@@ -188,6 +241,7 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
     Report(diagnostics, input);
   }
   if (diagnostics.has_errors()) {
+    compiled.exit_code = ExitCode(diagnostics);
     return compiled;
   }
   compiled.plan = std::move(plan);

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "backend/plan.h"
+#include "backend/remote/remote_sources.h"
 #include "backend/store/store.h"
 #include "cli/build_flags.h"
 #include "frontend/lower.h"
@@ -20,6 +21,7 @@ struct Compiled {
   std::vector<frontend::UnreachedStep> unreached;
   bool emitted = false;  // --emit printed what was asked for; a plan is the
                          // caller's to print.
+  int exit_code = 1;  // Without a plan: 1, or 3 when only the world is at fault.
   // Not printed yet when there is a plan and the form is SARIF: the log is one
   // document, written when the build has ended.
   Diagnostics diagnostics;
@@ -27,6 +29,7 @@ struct Compiled {
 
 absl::StatusOr<Compiled> Compile(const BuildInput& input,
                                  const std::string& emit, backend::Store* store,
+                                 backend::RemoteSources& remotes,
                                  bool wants_written = false);
 
 }  // namespace lamina::cli

@@ -11,7 +11,9 @@
 #include "backend/tar/tar_reader.h"
 #include "backend/unpack.h"
 #include "base/status.h"
-#include "cli/command.h"
+#include "base/text.h"
+#include "base/url.h"
+#include "ir/remote_source.h"
 
 namespace lamina::cli {
 namespace {
@@ -69,12 +71,24 @@ absl::Status Unpack(int fd, const std::string& shown, ContextInput& input) {
   ASSIGN_OR_RETURN(TempDir folder, TempDir::Create());
   input.unpacked = std::make_shared<TempDir>(std::move(folder));
   input.folder = JoinPath(input.unpacked->path(), "context");
+  input.foreign = true;
   absl::StatusOr<std::unique_ptr<backend::ByteSource>> plain = OpenPlain(fd);
   absl::Status status = plain.status();
   if (status.ok()) {
     status = backend::UnpackLayer(**plain, {}, {}, input.folder).status();
   }
   return Annotate(status, absl::StrCat("while unpacking the context ", shown));
+}
+
+// A Dockerfile without a context.
+absl::Status UseBuildFile(const std::string& path, const std::string& name,
+                          ContextInput& input) {
+  ASSIGN_OR_RETURN(input.build_file, ReadFile(path, kMaxBuildFile));
+  ASSIGN_OR_RETURN(TempDir empty, TempDir::Create());
+  input.unpacked = std::make_shared<TempDir>(std::move(empty));
+  input.folder = input.unpacked->path();
+  input.file_name = name;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ContextInput> OpenInput() {
@@ -87,27 +101,127 @@ absl::StatusOr<ContextInput> OpenInput() {
     RETURN_IF_ERROR(Unpack(fd.get(), "on standard input", input));
     return input;
   }
-  // A Dockerfile without a context.
-  ASSIGN_OR_RETURN(input.build_file, ReadFile(path, kMaxBuildFile));
-  ASSIGN_OR_RETURN(TempDir empty, TempDir::Create());
-  input.unpacked = std::make_shared<TempDir>(std::move(empty));
-  input.folder = input.unpacked->path();
+  RETURN_IF_ERROR(UseBuildFile(path, "<stdin>", input));
+  return input;
+}
+
+// What the user has to mend, against what the world has done.
+absl::Status FetchError(const absl::Status& status) {
+  bool world = absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+               absl::IsResourceExhausted(status);
+  return WithExitCode(
+      Annotate(status, "while fetching the build context"), world ? 3 : 1);
+}
+
+bool IsTrue(const Invocation& invocation, absl::string_view argument) {
+  for (const std::string& text : invocation.GetAll("build-arg")) {
+    if (text == absl::StrCat(argument, "=1") ||
+        text == absl::StrCat(argument, "=true")) {
+      return true;
+    }
+  }
+  return false;
+}
+
+constexpr absl::string_view kGitHub = "github.com/";
+
+absl::StatusOr<ContextInput> OpenGitContext(const std::string& word,
+                                            const Invocation& invocation,
+                                            backend::RemoteSources& sources) {
+  ir::UrlMistake mistake;
+  std::string url = absl::StartsWith(word, kGitHub)
+                        ? absl::StrCat("https://", word)
+                        : word;
+  absl::StatusOr<ir::GitUrl> parsed = ir::ParseGitUrl(url, mistake);
+  if (!parsed.ok()) {
+    return UsageError(absl::StrCat("the build context `", HidePassword(word),
+                                   "` ", parsed.status().message()));
+  }
+  parsed->tree.keep_git =
+      parsed->tree.keep_git ||
+      IsTrue(invocation, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+  absl::StatusOr<backend::RemoteState> state = sources.FetchOne(parsed->tree);
+  if (!state.ok()) {
+    return FetchError(state.status());
+  }
+  ContextInput input;
+  input.folder = state->folder;
+  input.foreign = true;
+  input.remote = true;
+  input.commit = true;
+  if (parsed->tree.commit_times) {
+    input.commit_time = state->commit_time;
+  }
+  input.time = state->commit_time;
+  return input;
+}
+
+absl::StatusOr<ContextInput> OpenUrlContext(const std::string& word,
+                                            backend::Store& store,
+                                            backend::RemoteSources& sources) {
+  ir::UrlMistake mistake;
+  absl::StatusOr<ir::RemoteFile> file = ir::ParseFileUrl(word, mistake);
+  if (!file.ok()) {
+    return UsageError(absl::StrCat("the build context `", HidePassword(word),
+                                   "` ", file.status().message()));
+  }
+  absl::StatusOr<backend::RemoteState> state = sources.FetchOne(*file);
+  if (!state.ok()) {
+    return FetchError(state.status());
+  }
+  ASSIGN_OR_RETURN(Url url, Url::Parse(word));
+  ContextInput input;
+  input.remote = true;
+  std::string path = store.BlobPath(state->content);
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenFile(path, O_RDONLY));
+  RETURN_IF_ERROR(IsArchive(fd.get()) ? Unpack(fd.get(), url.Shown(), input)
+                                      : UseBuildFile(path, file->name, input));
+  if (state->mtime != 0) {
+    input.time = state->mtime;
+  }
   return input;
 }
 
 }  // namespace
 
-absl::StatusOr<ContextInput> OpenContext(const std::string& word) {
+bool IsRemoteContext(const std::string& word) {
+  return ir::IsGitSource(word) || ir::IsHttpSource(word) ||
+         ir::IsOtherUrl(word) || absl::StartsWith(word, kGitHub);
+}
+
+absl::StatusOr<ContextInput> OpenRemoteContext(
+    const std::string& word, const Invocation& invocation,
+    const backend::RunResources& resources, RemoteAccess& remote) {
+  if (ir::IsOtherUrl(word)) {
+    return UsageError(absl::StrCat(
+        "`", word.substr(0, word.find("://")),
+        "://` is not fetched; a context comes by http, https, git or ssh"));
+  }
+  ASSIGN_OR_RETURN(backend::Store * store, remote.GetStore());
+  ASSIGN_OR_RETURN(backend::RemoteSources * sources,
+                   remote.GetSources(invocation, resources));
+  if (store == nullptr) {
+    return UserError(absl::StrCat("the context `", HidePassword(word),
+                                  "` was never fetched, and plan fetches "
+                                  "nothing; build it once"));
+  }
+  return ir::IsGitSource(word) || absl::StartsWith(word, kGitHub)
+             ? OpenGitContext(word, invocation, *sources)
+             : OpenUrlContext(word, *store, *sources);
+}
+
+absl::StatusOr<ContextInput> OpenContext(
+    const std::string& word, const Invocation& invocation,
+    const backend::RunResources& resources, RemoteAccess& remote) {
   if (word == "-") {
     return OpenInput();
   }
-  if (absl::StrContains(word, "://") || absl::StartsWith(word, "git@")) {
-    return UsageError(
-        "the build context must be a folder or an archive; URLs and git "
-        "repositories cannot be contexts yet");
-  }
   struct stat info;
-  if (stat(word.c_str(), &info) != 0) {
+  bool there = stat(word.c_str(), &info) == 0;
+  if (IsRemoteContext(word) && !(there && S_ISDIR(info.st_mode))) {
+    return OpenRemoteContext(word, invocation, resources, remote);
+  }
+  if (!there) {
     return UsageError(
         absl::StrCat("the build context `", word, "` is not there"));
   }

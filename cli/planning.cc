@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "backend/epochs.h"
 #include "backend/limit_text.h"
+#include "backend/vcs_history.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "cli/plan_formats/plan_format.h"
@@ -84,7 +85,7 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
   auto context = input.plan.contexts.find("");
   if (!same_everywhere && context != input.plan.contexts.end() &&
       chain.steps.size() > 1) {
-    commits.clear();
+    commits = backend::RecentCommits(context->second.path, store);
   }
   backend::ChangeWeights weights = backend::FindChangeWeights(
       plan.graph, chain,

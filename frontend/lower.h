@@ -15,6 +15,14 @@
 
 namespace lamina::frontend {
 
+// What `--build-context NAME=...` puts in the place of a stage, a base or a
+// source.
+struct NamedContext {
+  enum class Kind { kFolder, kImage, kScratch };
+  Kind kind = Kind::kFolder;  // A folder is the LocalFiles of that name.
+  ir::ImageReference image;
+};
+
 // What the command line says about the meaning of the build file. Environment,
 // clock and host come in here and nowhere else.
 struct BuildOptions {
@@ -23,7 +31,8 @@ struct BuildOptions {
   std::map<std::string, std::string> labels;
   std::string platform;                      // "os/arch[/variant]"; empty: host.
   std::string host_platform = "linux/amd64";
-  std::set<std::string> named_contexts;      // --build-context NAME=folder.
+  // By name; `NAME::OS/ARCH` counts for that platform only.
+  std::map<std::string, NamedContext> named_contexts;
   ir::NetworkMode network = ir::NetworkMode::kDefault;
   std::set<std::string> allowed;  // "security.insecure", "network.host".
 };

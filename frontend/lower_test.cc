@@ -283,6 +283,45 @@ TEST(LowerTest, CopiesShareOneContextAndKnowTheirSources) {
   EXPECT_FALSE(copies[3].unpack);
 }
 
+TEST(LowerTest, RemoteSourcesAreInputsOfTheirCopy) {
+  std::string sum = "sha256:" + std::string(64, 'a');
+  Lowered result = LowerBody(
+      "ARG v=1\nADD https://h/a*$v.tgz?x x git@h:p/q.git#main:sub /d/\n"
+      "ADD --checksum=" + sum + " --unpack --chmod=644 https://h/y /y\n"
+      "ADD --keep-git-dir --checksum=c0ffee1 git@h:p/q.git#main:sub /g\n"
+      "ADD https://h/a*1.tgz?x /again\n");
+  std::vector<std::string> lines;
+  for (const ir::Node& node : result.graph.nodes) {
+    std::string inputs = absl::StrJoin(
+        node.inputs, "", [](std::string* out, ir::NodeId id) {
+          absl::StrAppend(out, " n", id.index);
+        });
+    lines.push_back(absl::StrCat(ir::PrintOp(node.op), inputs));
+  }
+  EXPECT_EQ(
+      lines,
+      (Texts{"scratch",
+             "remote \"https://h/a*1.tgz?x\" name(\"a*1.tgz\")",
+             "local \"\"",
+             "git \"git@h:p/q.git\" ref(\"main\") subdir(\"sub\")",
+             "copy [\"a\\\\*1.tgz\", \"x\", \"/\"] \"/d/\" from(1, 2, 3) "
+             "unpack n0 n1 n2 n3",
+             "remote \"https://h/y\" name(\"y\") checksum(\"" + sum + "\")",
+             "copy [\"y\"] \"/y\" from(1) chmod(\"644\") unpack unpack-remote "
+             "n4 n5",
+             "git \"git@h:p/q.git\" ref(\"main\") subdir(\"sub\") "
+             "checksum(\"c0ffee1\") keep-git",
+             "copy [\"/\"] \"/g\" from(1) unpack n6 n7",
+             "copy [\"a\\\\*1.tgz\"] \"/again\" from(1) unpack n8 n1"}));
+  EXPECT_EQ(result.history(),
+            (Texts{"[ARG v=1]",
+                   "ADD https://h/a*1.tgz?x x git@h:p/q.git#main:sub /d/ # "
+                   "buildkit",
+                   "ADD --chmod=644 https://h/y /y # buildkit",
+                   "ADD git@h:p/q.git#main:sub /g # buildkit",
+                   "ADD https://h/a*1.tgz?x /again # buildkit"}));
+}
+
 TEST(LowerTest, InlineFilesAreExpandedUnlessQuoted) {
   Lowered result = LowerBody(
       "ENV v=1\nCOPY <<a <<'b' <<-c /d/\n$v\\n\na\n$v\nb\n\t$v\n\tc\n");
@@ -402,7 +441,7 @@ TEST(LowerTest, BasesAreFoundInTheOrderOfTheirUse) {
       grammar::ParseDockerfile(source, DockerfileKeywords(), diagnostics);
   Texts names;
   for (const BaseUse& use : FindBases(
-           syntax, source, {.named_contexts = {"ctx"}}, {}, diagnostics)) {
+           syntax, source, {.named_contexts = {{"ctx", {}}}}, {}, diagnostics)) {
     names.push_back(absl::StrCat(use.reference.Familiar(), "@",
                                  source.Position(use.range.begin).line));
   }
@@ -414,7 +453,7 @@ TEST(LowerTest, NamedContextsReplaceStagesAndImages) {
   Lowered result = Lower(
       "FROM scratch AS deps\nRUN x\nFROM base\n"
       "COPY --from=deps a /\n",
-      {.named_contexts = {"deps", "base"}});
+      {.named_contexts = {{"deps", {}}, {"base", {}}}});
   EXPECT_EQ(result.messages, Texts{});
   Texts contexts;
   for (const ir::Node& node : result.graph.nodes) {
@@ -478,14 +517,34 @@ TEST(LowerTest, MistakesAreReportedWithTheirPlace) {
            {"COPY https://x/y /", "2:6: source can't be a URL for COPY"},
            {"COPY https://x/y.git /",
             "2:6: source can't be a git ref for COPY"},
-           {"ADD https://x/y /",
-            "2:5: ADD of URLs is not supported; fetch `https://x/y` in a "
-            "RUN"},
-           {"ADD git@x:y.git /",
-            "2:5: ADD of git sources is not supported; fetch `git@x:y.git` "
-            "in a RUN"},
            {"ADD --checksum=sha256:0 a /",
             "2:5: checksum requires HTTP(S) or Git sources"},
+           {"ADD --checksum=sha256:0 https://x/y z /",
+            "2:5: checksum can't be specified for multiple sources"},
+           {"ADD --checksum=sha256:0 https://x/y /",
+            "2:16: `sha256:0` is no checksum; that of a URL is `sha256:` and "
+            "64 hex digits, see sha256sum(1)"},
+           {"ADD --checksum=main https://x/y.git /",
+            "2:16: `--checksum` has the commit `main`; write at least 7 of "
+            "its lower-case hex digits"},
+           {"ADD --checksum=c0ffee1 git@x:y?commit=c0ffee2 /",
+            "2:16: checksum mismatch \"c0ffee2\" != \"c0ffee1\""},
+           {"ADD --keep-git-dir=false git@x:y?keep-git-dir /",
+            "2:5: inconsistent keep-git-dir configuration"},
+           {"ADD git@x:y?fetch-by-commit /",
+            "2:5: `fetch-by-commit` needs all digits of a commit"},
+           {"ADD git@x:y?brnch=z /",
+            "2:13: `git@x:y?brnch=z` has an unexpected query \"brnch\"; did "
+            "you mean `branch`?"},
+           {"ADD https://u:pw@/y /",
+            "2:5: `https://u:***@/y` has no host"},
+           {"ADD htps://x/y /",
+            "2:5: `htps://` is not fetched; did you mean `https://`?"},
+           {"ADD file:///y /",
+            "2:5: `file://` is not fetched, only http, https, git and ssh"},
+           {"ADD --keep-git-dir a /",
+            "2:5: `--keep-git-dir` has no effect: no source is a git "
+            "repository"},
            {"RUN --network=x ls", "2:15: invalid network mode \"x\""},
            {"RUN --security=x ls", "2:16: security \"x\" is not valid"},
            {"RUN --device=x ls",

@@ -193,6 +193,15 @@ class Fields {
     Require(absl::SimpleAtoi(word, &value), name);
     return value;
   }
+  std::vector<uint32_t> Numbers(absl::string_view name) {
+    std::vector<uint32_t> numbers;
+    std::optional<Value> call = Call(name);
+    for (size_t i = 0; call && i < call->values.size(); ++i) {
+      numbers.push_back(0);
+      Require(absl::SimpleAtoi(call->values[i].text, &numbers.back()), name);
+    }
+    return numbers;
+  }
   uint32_t Octal(absl::string_view name) {
     uint32_t value = 0;
     for (char c : Word(name)) {
@@ -306,9 +315,31 @@ absl::StatusOr<Run> ReadRun(Fields& fields) {
   return op;
 }
 
+RemoteFile ReadRemoteFile(Fields& fields) {
+  RemoteFile op;
+  op.url = fields.String();
+  op.name = fields.Text("name");
+  op.checksum = fields.Text("checksum");
+  return op;
+}
+
+GitTree ReadGitTree(Fields& fields) {
+  GitTree op;
+  op.url = fields.String();
+  op.ref = fields.Text("ref");
+  op.subdir = fields.Text("subdir");
+  op.checksum = fields.Text("checksum");
+  op.keep_git = fields.Has("keep-git");
+  op.skip_submodules = fields.Has("skip-submodules");
+  op.by_commit = fields.Has("by-commit");
+  op.commit_times = fields.Has("commit-times");
+  return op;
+}
+
 Copy ReadCopy(Fields& fields) {
   Copy op;
   op.sources = fields.List();
+  op.source_inputs = fields.Numbers("from");
   op.destination = fields.String();
   while (std::optional<Value> call = fields.Call("file")) {
     auto [name, data] = fields.Pair(*call);
@@ -323,6 +354,7 @@ Copy ReadCopy(Fields& fields) {
   op.chmod = fields.Text("chmod");
   op.preserve_owner = fields.Has("preserve-owner");
   op.unpack = fields.Has("unpack");
+  op.unpack_remote = fields.Has("unpack-remote");
   op.parents = fields.Has("parents");
   op.link = fields.Has("link");
   op.exclude = fields.Texts("exclude");
@@ -338,6 +370,12 @@ absl::StatusOr<Op> ReadOp(absl::string_view name, Fields& fields) {
   }
   if (name == "local") {
     return LocalFiles{fields.String()};
+  }
+  if (name == "remote") {
+    return ReadRemoteFile(fields);
+  }
+  if (name == "git") {
+    return ReadGitTree(fields);
   }
   if (name == "run") {
     return ReadRun(fields);

@@ -77,6 +77,22 @@ BuildGraph EveryOp() {
                .link = true,
                .exclude = {"*.o", "!x"}};
   NodeId copied = AddNode(graph, {.op = copy, .inputs = {ran, local}});
+  NodeId file = AddNode(
+      graph, {.op = RemoteFile{"https://h/f?\"", "f", id.ToString()}});
+  NodeId tree = AddNode(graph, {.op = GitTree{.url = "git@h:x.git",
+                                              .ref = "main",
+                                              .subdir = "a/b",
+                                              .checksum = "c0ffee1",
+                                              .keep_git = true,
+                                              .skip_submodules = true,
+                                              .by_commit = true,
+                                              .commit_times = true}});
+  Copy mixed = {.sources = {"/", "f", "x"},
+                .source_inputs = {2, 1, 3},
+                .destination = "/m/",
+                .unpack_remote = true};
+  copied = AddNode(graph,
+                   {.op = mixed, .inputs = {copied, file, tree, local}});
   Copy reset = {
       .files = {{"f", ""}}, .destination = "/f", .owner = {"", "", true}};
   NodeId last = AddNode(graph, {.op = reset, .inputs = {copied}});
@@ -130,6 +146,7 @@ TEST(GraphText, MistakesNameTheirLine) {
       {"n0 = run [\"a\"] network(moon)", "line 1: malformed: network"},
       {"n0 = run [\"a\"] mount(\"/a\")", "line 1: malformed: mount type"},
       {"n0 = local \"\\q\"", "line 1: unknown escape in a string"},
+      {"n0 = copy [\"a\"] \"/\" from(x)", "line 1: malformed: from"},
       {"target \"a\" n0", "line 1: a target has one root"},
       {"history \"a\"",
        "line 1: history names one node at most, below its target"},
@@ -179,6 +196,16 @@ TEST(Verify, EachBrokenInvariantIsNamed) {
        "n1: mount /a takes input 1 of 1"},
       {"n0 = scratch\nn1 = copy n0 [] \"/\"", "n1: copy has nothing to copy"},
       {"n0 = scratch\nn1 = copy n0 [\"a\"] \"/\"", "n1: copy has 1 inputs"},
+      {"n0 = local \"\"\nn1 = copy n0 n0 n0 [\"a\"] \"/\"",
+       "n1: copy has 3 inputs"},
+      {"n0 = local \"\"\nn1 = copy n0 n0 [\"a\"] from(2) \"/\"",
+       "n1: copy takes input 2 of 2"},
+      {"n0 = local \"\"\nn1 = copy n0 n0 [\"a\", \"b\"] from(1) \"/\"",
+       "n1: copy has sources without an input"},
+      {"n0 = remote \"https://h/\" name(\"..\")",
+       "n0: the file of a URL has no name"},
+      {"n0 = git \"https://h/x.git\" subdir(\"../x\")",
+       "n0: the folder of a git tree is outside of it"},
       {"n0 = scratch\nn1 = copy n0 [] \"a\" file(\"f\", \"\")",
        "n1: the destination of copy is relative"},
       {"n0 = scratch\nn1 = mkdir n0 n0 \"/a\"", "n1: mkdir has 2 inputs"},

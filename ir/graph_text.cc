@@ -117,6 +117,19 @@ struct Describe {
     return " " + Quote(op.name);
   }
 
+  std::string operator()(const RemoteFile& op) const {
+    return absl::StrCat(" ", Quote(op.url), Text("name", op.name),
+                        Text("checksum", op.checksum));
+  }
+
+  std::string operator()(const GitTree& op) const {
+    return absl::StrCat(
+        " ", Quote(op.url), Text("ref", op.ref), Text("subdir", op.subdir),
+        Text("checksum", op.checksum), Flag("keep-git", op.keep_git),
+        Flag("skip-submodules", op.skip_submodules),
+        Flag("by-commit", op.by_commit), Flag("commit-times", op.commit_times));
+  }
+
   std::string operator()(const Run& op) const {
     std::string out = Texts("env", op.env);
     if (complete) {
@@ -140,6 +153,10 @@ struct Describe {
   std::string operator()(const Copy& op) const {
     std::string out =
         absl::StrCat(" [", QuoteAll(op.sources), "] ", Quote(op.destination));
+    if (!op.source_inputs.empty()) {
+      absl::StrAppend(&out, " from(", absl::StrJoin(op.source_inputs, ", "),
+                      ")");
+    }
     for (const InlineFile& file : op.files) {
       out += Texts("file", {file.name, file.data});
     }
@@ -151,6 +168,7 @@ struct Describe {
     out += Text("chmod", op.chmod);
     out += Flag("preserve-owner", op.preserve_owner);
     out += Flag("unpack", op.unpack);
+    out += Flag("unpack-remote", op.unpack_remote);
     out += Flag("parents", op.parents);
     out += Flag("link", op.link);
     return out + Texts("exclude", op.exclude);
@@ -162,8 +180,8 @@ struct Describe {
 };
 
 absl::string_view OpName(const Op& op) {
-  static constexpr absl::string_view kNames[] = {"scratch", "image", "local",
-                                                 "run",     "copy",  "mkdir"};
+  static constexpr absl::string_view kNames[] = {
+      "scratch", "image", "local", "remote", "git", "run", "copy", "mkdir"};
   static_assert(std::size(kNames) == std::variant_size_v<Op>);
   return kNames[op.index()];
 }

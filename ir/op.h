@@ -33,6 +33,32 @@ struct LocalFiles {
   friend bool operator==(const LocalFiles&, const LocalFiles&) = default;
 };
 
+// A file that is fetched from a URL: a tree with that one file, mode 0600 and
+// 0:0, its time from Last-Modified, else 0.
+struct RemoteFile {
+  std::string url;       // http or https.
+  std::string name;      // Of the file in the tree.
+  std::string checksum;  // "sha256:" and hex digits; empty: what comes counts.
+
+  friend bool operator==(const RemoteFile&, const RemoteFile&) = default;
+};
+
+// The files of one commit of a git repository, modes 0644 and 0755, 0:0.
+struct GitTree {
+  std::string url;  // Of the repository; no query, no fragment.
+  // A branch, a tag, a full name such as refs/pull/1/head, or the 40 digits of
+  // a commit; empty: the default branch.
+  std::string ref;
+  std::string subdir;    // Clean, relative; empty: the whole tree.
+  std::string checksum;  // First digits of the commit; empty: what comes counts.
+  bool keep_git = false;         // With the folder .git.
+  bool skip_submodules = false;
+  bool by_commit = false;        // Fetches `checksum` and never looks at `ref`.
+  bool commit_times = false;     // Files have the time of the commit.
+
+  friend bool operator==(const GitTree&, const GitTree&) = default;
+};
+
 enum class NetworkMode { kDefault, kHost, kNone };
 
 // One `RUN --mount`. `input` is the position of the source in Node::inputs.
@@ -97,19 +123,27 @@ struct Ownership {
   friend bool operator==(const Ownership&, const Ownership&) = default;
 };
 
-// Copies into inputs[0]; sources come from inputs[1] (absent when there are
-// only inline files). Without `preserve_owner` everything becomes 0:0.
+// Copies into inputs[0]; sources come from the other inputs (none when there
+// are only inline files). Without `preserve_owner` everything becomes 0:0.
 struct Copy {
   std::vector<std::string> sources;  // Expanded; wildcards not yet resolved.
+  // Of each source, the position in Node::inputs of the tree that it is in;
+  // empty: all are in inputs[1].
+  std::vector<uint32_t> source_inputs;
   std::vector<InlineFile> files;
   std::string destination;  // Absolute; a trailing slash means a folder.
   Ownership owner;
   std::string chmod;  // Octal or symbolic; empty: as the source has it.
   bool preserve_owner = false;  // --from: owners of the source tree.
   bool unpack = false;          // ADD: local archives are unpacked.
+  bool unpack_remote = false;   // ADD: archives from a RemoteFile, too.
   bool parents = false;         // --parents
   bool link = false;            // --link
   std::vector<std::string> exclude;
+
+  uint32_t InputOf(size_t source) const {
+    return source_inputs.empty() ? 1 : source_inputs[source];
+  }
 
   friend bool operator==(const Copy&, const Copy&) = default;
 };
@@ -122,6 +156,7 @@ struct MakeDir {
   friend bool operator==(const MakeDir&, const MakeDir&) = default;
 };
 
-using Op = std::variant<Scratch, BaseImage, LocalFiles, Run, Copy, MakeDir>;
+using Op = std::variant<Scratch, BaseImage, LocalFiles, RemoteFile, GitTree,
+                        Run, Copy, MakeDir>;
 
 }  // namespace lamina::ir

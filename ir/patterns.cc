@@ -252,6 +252,17 @@ bool HasWildcard(absl::string_view pattern) {
   return pattern.find_first_of("*?[\\") != absl::string_view::npos;
 }
 
+std::string EscapeWildcards(absl::string_view text) {
+  std::string pattern;
+  for (char c : text) {
+    if (HasWildcard({&c, 1})) {
+      pattern.push_back('\\');
+    }
+    pattern.push_back(c);
+  }
+  return pattern;
+}
+
 absl::StatusOr<bool> MatchWildcard(absl::string_view pattern,
                                    absl::string_view name) {
   while (!pattern.empty()) {

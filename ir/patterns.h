@@ -14,6 +14,8 @@ namespace lamina::ir {
 
 // True if the pattern has one of `*?[\`.
 bool HasWildcard(absl::string_view pattern);
+// The pattern that matches `text` alone.
+std::string EscapeWildcards(absl::string_view text);
 
 // Go's filepath.Match of the whole name; `*` and `?` never match a slash. A
 // malformed pattern is an error: "syntax error in pattern".

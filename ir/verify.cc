@@ -25,6 +25,22 @@ struct CheckOp {
   absl::Status operator()(const BaseImage&) const { return NoInputs(); }
   absl::Status operator()(const LocalFiles&) const { return NoInputs(); }
 
+  absl::Status operator()(const RemoteFile& file) const {
+    if (file.name.empty() || file.name == "." || file.name == ".." ||
+        file.name.find('/') != std::string::npos) {
+      return Broken("the file of a URL has no name");
+    }
+    return NoInputs();
+  }
+
+  absl::Status operator()(const GitTree& tree) const {
+    if (tree.subdir == ".." || IsAbsolute(tree.subdir) ||
+        tree.subdir.substr(0, 3) == "../") {
+      return Broken("the folder of a git tree is outside of it");
+    }
+    return NoInputs();
+  }
+
   absl::Status operator()(const Run& run) const {
     if (inputs == 0) {
       return Broken("run has no input to run on");
@@ -45,12 +61,30 @@ struct CheckOp {
     if (copy.sources.empty() && copy.files.empty()) {
       return Broken("copy has nothing to copy");
     }
-    if (inputs == 0 || inputs > 2 || (inputs == 1 && !copy.sources.empty())) {
-      return Broken(absl::StrCat("copy has ", inputs, " inputs"));
-    }
+    RETURN_IF_ERROR(CheckSources(copy));
     return IsAbsolute(copy.destination)
                ? absl::OkStatus()
                : Broken("the destination of copy is relative");
+  }
+
+  absl::Status CheckSources(const Copy& copy) const {
+    size_t most = 2;
+    if (!copy.source_inputs.empty()) {
+      most = 1 + copy.source_inputs.size();
+      if (copy.source_inputs.size() != copy.sources.size()) {
+        return Broken("copy has sources without an input");
+      }
+    }
+    if (inputs == 0 || inputs > most ||
+        (inputs == 1 && !copy.sources.empty())) {
+      return Broken(absl::StrCat("copy has ", inputs, " inputs"));
+    }
+    for (uint32_t input : copy.source_inputs) {
+      if (input == 0 || input >= inputs) {
+        return Broken(absl::StrCat("copy takes input ", input, " of ", inputs));
+      }
+    }
+    return absl::OkStatus();
   }
 
   absl::Status operator()(const MakeDir& make) const {

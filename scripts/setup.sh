@@ -3,10 +3,10 @@
 # the demo compare with. Asks the network only when something is missing.
 set -euo pipefail
 
-BUILD="antlr4 ccache cmake g++ libabsl-dev libantlr4-runtime-dev libarchive-dev
-  libcli11-dev libgtest-dev libisal-dev libseccomp-dev libsqlite3-dev
-  libssl-dev libzstd-dev ninja-build nlohmann-json3-dev pkg-config python3
-  zlib1g-dev"
+BUILD="antlr4 ccache cmake g++ git libabsl-dev libantlr4-runtime-dev
+  libarchive-dev libcli11-dev libcurl4-openssl-dev libgtest-dev libisal-dev
+  libseccomp-dev libsqlite3-dev libssl-dev libzstd-dev ninja-build
+  nlohmann-json3-dev pkg-config python3 zlib1g-dev"
 PEERS="buildah busybox-static mmdebstrap podman redis-tools runc skopeo strace
   umoci zstd"
 

@@ -22,8 +22,9 @@ absl::StatusOr<std::vector<ArchivedImage>> ReadDockerIndex(
     const MemberSet& members);
 
 // index.json of an OCI layout. Of an image for several platforms the one for
-// this machine is taken. Sizes and digests of manifests are verified.
+// this machine is taken. Sizes and digests of manifests are verified. `wanted`
+// is the digest of one manifest or its tag; empty: all.
 absl::StatusOr<std::vector<ArchivedImage>> ReadOciIndex(
-    const MemberSet& members);
+    const MemberSet& members, const std::string& wanted = "");
 
 }  // namespace lamina::backend

@@ -64,6 +64,12 @@ struct LoadedImage {
 absl::StatusOr<std::vector<LoadedImage>> LoadArchive(ByteSource& archive,
                                                      Store& store);
 
+// One image of an OCI layout folder: `wanted` is the digest of its manifest, its
+// tag, or empty if there is only one. With a store it is loaded there; without,
+// only the id of what would be loaded is found.
+absl::StatusOr<Digest> LoadLayout(const std::string& path,
+                                  const std::string& wanted, Store* store);
+
 // A root file system tar, plain or compressed, becomes an image of one layer.
 absl::StatusOr<Image> ImportRootFs(ByteSource& tar, Store& store,
                                    const ir::ImageConfig& config,

@@ -194,6 +194,26 @@ absl::StatusOr<std::vector<ArchivedImage>> ReadContents(
       "invalid archive: does not contain a manifest.json");
 }
 
+// The image that `wanted` names, among those of a layout.
+absl::StatusOr<ArchivedImage> Choose(const MemberSet& members,
+                                     const std::string& wanted) {
+  ASSIGN_OR_RETURN(std::vector<ArchivedImage> images,
+                   ReadOciIndex(members, wanted));
+  if (images.empty()) {
+    return absl::NotFoundError(
+        wanted.empty() ? "the layout has no image"
+                       : absl::StrCat("the layout has no image `",
+                                      EscapeControls(wanted), "`"));
+  }
+  if (images.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the layout has ", images.size(), " images",
+                     wanted.empty() ? "" : " of that name",
+                     "; name one as PATH:TAG or PATH@DIGEST"));
+  }
+  return std::move(images[0]);
+}
+
 absl::StatusOr<std::vector<LoadedImage>> Load(ByteSource& archive,
                                               Store& store) {
   ASSIGN_OR_RETURN(TempDir folder, TempDir::Create(store.scratch()));
@@ -225,6 +245,26 @@ absl::StatusOr<std::vector<LoadedImage>> LoadArchive(ByteSource& archive,
   absl::StatusOr<std::vector<LoadedImage>> loaded = Load(archive, store);
   RETURN_IF_ERROR(Annotate(loaded.status(), "while loading the archive"));
   return loaded;
+}
+
+absl::StatusOr<Digest> LoadLayout(const std::string& path,
+                                  const std::string& wanted, Store* store) {
+  ASSIGN_OR_RETURN(TempDir scratch,
+                   TempDir::Create(store != nullptr ? store->scratch() : ""));
+  ASSIGN_OR_RETURN(MemberSet members,
+                   MemberSet::OpenLayout(path, scratch.path()));
+  ASSIGN_OR_RETURN(ArchivedImage archived, Choose(members, wanted));
+  if (store == nullptr) {
+    ASSIGN_OR_RETURN(const MemberSet::File* config,
+                     members.Find(archived.config));
+    return config->digest;
+  }
+  // A name that stands in the layout is not ours to take.
+  archived.names.clear();
+  Verifier verifier(members);
+  ASSIGN_OR_RETURN(VerifiedImage image, verifier.Verify(archived));
+  ASSIGN_OR_RETURN(LoadedImage loaded, Publish(image, *store));
+  return loaded.id;
 }
 
 }  // namespace lamina::backend

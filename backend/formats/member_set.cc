@@ -98,6 +98,44 @@ absl::StatusOr<MemberSet> MemberSet::Read(ByteSource& source,
   return members;
 }
 
+absl::StatusOr<MemberSet> MemberSet::OpenLayout(const std::string& folder,
+                                                const std::string& scratch) {
+  MemberSet members;
+  members.scratch_ = scratch;
+  ASSIGN_OR_RETURN(members.layout_, OpenFile(folder, O_PATH | O_DIRECTORY));
+  return members;
+}
+
+absl::StatusOr<const MemberSet::File*> MemberSet::FindInLayout(
+    const std::string& name) const {
+  absl::StatusOr<UniqueFd> from =
+      OpenBeneath(layout_.get(), name, O_RDONLY | O_NONBLOCK);
+  if (!from.ok()) {
+    return absl::NotFoundError(absl::StrCat("the layout has no file `",
+                                            EscapeControls(name), "`"));
+  }
+  File file = {
+      .path = JoinPath(scratch_, absl::StrCat("member-", files_.size()))};
+  ASSIGN_OR_RETURN(UniqueFd to,
+                   OpenFile(file.path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  Hasher hasher;
+  std::string buffer(kBufferSize, '\0');
+  while (true) {
+    ASSIGN_OR_RETURN(size_t count,
+                     ReadFull(from->get(), buffer.data(), buffer.size()));
+    absl::string_view bytes(buffer.data(), count);
+    hasher.Update(bytes);
+    file.size += count;
+    RETURN_IF_ERROR(WriteAll(to.get(), bytes));
+    if (count < buffer.size()) {
+      break;
+    }
+  }
+  file.digest = hasher.Finish();
+  RETURN_IF_ERROR(CheckPromise(name, file.digest));
+  return &(files_[name] = std::move(file));
+}
+
 absl::Status MemberSet::AddFile(TarReader& tar, const std::string& name,
                                 const std::string& path) {
   ASSIGN_OR_RETURN(UniqueFd fd,
@@ -132,6 +170,9 @@ absl::StatusOr<const MemberSet::File*> MemberSet::Find(
   for (int followed = 0; followed <= kMostLinks; ++followed) {
     if (auto file = files_.find(current); file != files_.end()) {
       return &file->second;
+    }
+    if (layout_.valid()) {
+      return FindInLayout(current);
     }
     auto link = links_.find(current);
     if (link == links_.end()) {

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "backend/tar/tar_reader.h"
 #include "base/digest.h"
+#include "base/files.h"
 
 namespace lamina::backend {
 
@@ -26,6 +27,11 @@ class MemberSet {
   static absl::StatusOr<MemberSet> Read(ByteSource& tar,
                                         const std::string& folder);
 
+  // The files of an OCI layout folder, each copied into `scratch` when it is
+  // asked for, and verified then.
+  static absl::StatusOr<MemberSet> OpenLayout(const std::string& folder,
+                                              const std::string& scratch);
+
   bool Has(const std::string& name) const;
   // Links are followed. The file lives as long as the set.
   absl::StatusOr<const File*> Find(const std::string& name) const;
@@ -35,8 +41,13 @@ class MemberSet {
  private:
   absl::Status AddFile(TarReader& tar, const std::string& name,
                        const std::string& path);
-  std::map<std::string, File> files_;
+  // A member of `layout_`, read at the first call.
+  absl::StatusOr<const File*> FindInLayout(const std::string& name) const;
+
+  mutable std::map<std::string, File> files_;
   std::map<std::string, std::string> links_;  // To cleaned names.
+  UniqueFd layout_;  // Of a folder; else none.
+  std::string scratch_;
 };
 
 }  // namespace lamina::backend

@@ -68,7 +68,8 @@ std::vector<ir::ImageReference> NamesOf(const Json& annotations) {
 // Follows the descriptors of one index.json.
 class IndexReader {
  public:
-  explicit IndexReader(const MemberSet& members) : members_(members) {}
+  IndexReader(const MemberSet& members, const std::string& wanted)
+      : members_(members), wanted_(wanted) {}
 
   absl::StatusOr<std::vector<ArchivedImage>> Read() {
     ASSIGN_OR_RETURN(std::string text, members_.ReadDocument("index.json"));
@@ -76,6 +77,9 @@ class IndexReader {
     RETURN_IF_ERROR(Annotate(index.status(), "index.json"));
     std::vector<ArchivedImage> images;
     for (const Json* descriptor : Chosen(*index)) {
+      if (!IsWanted(*descriptor)) {
+        continue;
+      }
       ASSIGN_OR_RETURN(ArchivedImage image, ReadImage(*descriptor, 0));
       image.names = NamesOf((*descriptor)["annotations"]);
       images.push_back(std::move(image));
@@ -84,6 +88,13 @@ class IndexReader {
   }
 
  private:
+  bool IsWanted(const Json& descriptor) const {
+    const std::string& tag =
+        descriptor["annotations"][kRefNameAnnotation].string();
+    return wanted_.empty() || descriptor["digest"].string() == wanted_ ||
+           tag == wanted_ || absl::EndsWith(tag, absl::StrCat(":", wanted_));
+  }
+
   // The images of an index, without those of other platforms when this
   // machine's is there.
   static std::vector<const Json*> Chosen(const Json& index) {
@@ -178,13 +189,14 @@ class IndexReader {
   }
 
   const MemberSet& members_;
+  const std::string& wanted_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::vector<ArchivedImage>> ReadOciIndex(
-    const MemberSet& members) {
-  return IndexReader(members).Read();
+    const MemberSet& members, const std::string& wanted) {
+  return IndexReader(members, wanted).Read();
 }
 
 }  // namespace lamina::backend

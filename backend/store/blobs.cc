@@ -91,11 +91,26 @@ absl::StatusOr<std::string> Store::ReadBlob(const Digest& digest,
   return bytes;
 }
 
+absl::StatusOr<bool> Store::CheckBlob(const Digest& digest) {
+  if (!HasBlob(digest)) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(UniqueFd fd, OpenBlob(digest));
+  ASSIGN_OR_RETURN(Digest found, HashFile(fd.get()));
+  if (found == digest) {
+    return true;
+  }
+  RETURN_IF_ERROR(Quarantine(digest));
+  return false;
+}
+
 absl::Status Store::Quarantine(const Digest& digest) {
   {
     std::lock_guard lock(impl_->mutex);
     RETURN_IF_ERROR(impl_->database.Run(
         "DELETE FROM layer_blobs WHERE digest = ?", digest));
+    RETURN_IF_ERROR(impl_->database.Run(
+        "DELETE FROM remotes WHERE content = ?", digest));
   }
   std::string to = absl::StrCat(root_, "/quarantine/", digest.hex());
   if (rename(BlobPath(digest).c_str(), to.c_str()) != 0 && errno != ENOENT) {

@@ -77,6 +77,8 @@ absl::Status Store::DropUnsynced(const std::string& boot) {
       id NOT IN (SELECT layer FROM image_layers);
     DELETE FROM layer_blobs WHERE digest IN
       (SELECT object FROM unsynced WHERE kind = 'blob');
+    DELETE FROM remotes WHERE content IN
+      (SELECT object FROM unsynced WHERE kind = 'blob');
     DELETE FROM steps WHERE layer IS NOT NULL AND
       layer NOT IN (SELECT id FROM layers);
     UPDATE containers SET state = 'exited', exit_code = 137, pid = 0

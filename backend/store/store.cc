@@ -74,6 +74,10 @@ CREATE TABLE builds(
   started INTEGER NOT NULL, document TEXT NOT NULL);
 CREATE INDEX builds_target ON builds(target);
 CREATE TABLE layouts(key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE remotes(
+  key BLOB PRIMARY KEY, content BLOB NOT NULL, etag TEXT NOT NULL,
+  last_modified TEXT NOT NULL, commit_id TEXT NOT NULL, tag TEXT NOT NULL,
+  ref TEXT NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 2;
 )";
 

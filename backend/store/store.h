@@ -7,6 +7,8 @@
 //   ROOT/layers/ID/diff    the step diff of a layer, text
 //   ROOT/layers/ID/fs      the layer as an overlay folder, when it is unpacked
 //   ROOT/containers/ID/    upper and work folder of a container
+//   ROOT/git/HEX           copies of what was fetched from git repositories; only
+//                          Prune removes them
 //   ROOT/caches/HEX/N      folders of cache mounts, and N.lock; only Prune
 //                          removes them
 //   ROOT/tmp/INSTANCE/     work in progress; a lock file beside it is held by
@@ -86,6 +88,17 @@ struct BuildRecord {
   std::string document;  // JSON; see backend/build_record.h.
 };
 
+// What the last fetch from elsewhere gave.
+struct RemoteRecord {
+  Digest key;      // Names URL and ref.
+  Digest content;  // Of a download: its blob.
+  std::string etag;           // As the server said.
+  std::string last_modified;
+  std::string commit;  // Of a git ref; with the tag's own name and the ref's.
+  std::string tag;
+  std::string ref;
+};
+
 struct DiskUsage {
   struct Row {
     std::string type;  // "Images", "Containers", "Build cache".
@@ -125,6 +138,9 @@ class Store {
   absl::StatusOr<std::string> ReadBlob(const Digest& digest, size_t limit);
   // Not verified: the reader hashes while it reads.
   absl::StatusOr<UniqueFd> OpenBlob(const Digest& digest);
+  // Reads a blob; false when it is not there, or had wrong bytes and is in
+  // quarantine now.
+  absl::StatusOr<bool> CheckBlob(const Digest& digest);
   // Takes a blob out of use whose bytes turned out to be wrong.
   absl::Status Quarantine(const Digest& digest);
 
@@ -182,6 +198,12 @@ class Store {
   // text of the caller's. Forgotten by Prune.
   absl::StatusOr<std::optional<std::string>> FindLayout(const Digest& key);
   absl::Status AddLayout(const Digest& key, absl::string_view text);
+
+  // --- downloads ---------------------------------------------------------
+  absl::StatusOr<std::optional<RemoteRecord>> FindRemote(const Digest& key);
+  // `record.content` must be a blob, which stays until Prune.
+  absl::Status AddRemote(const RemoteRecord& record);
+  std::string GitFolder() const;  // ROOT/git
 
   // --- images ------------------------------------------------------------
   // Stores the configuration, syncs everything the image needs and publishes

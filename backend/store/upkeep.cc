@@ -139,7 +139,14 @@ absl::StatusOr<DiskUsage::Row> CacheUsage(const Store& store,
                           absl::StrCat("(SELECT id FROM layers EXCEPT SELECT * "
                                        "FROM ",
                                        kPinned, ")")));
-  row.size += DiskSize(store.CachesFolder());
+  row.size += DiskSize(store.CachesFolder()) + DiskSize(store.GitFolder());
+  ASSIGN_OR_RETURN(Query downloads,
+                   database.Ask("SELECT DISTINCT content FROM remotes"));
+  ASSIGN_OR_RETURN(bool more, downloads.Next());
+  while (more) {
+    row.size += DiskSize(store.BlobPath(downloads.GetDigest(0)));
+    ASSIGN_OR_RETURN(more, downloads.Next());
+  }
   row.reclaimable = row.size;
   return row;
 }
@@ -166,6 +173,7 @@ absl::StatusOr<uint64_t> Store::Prune(bool all) {
   }
   {
     ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database));
+    RETURN_IF_ERROR(database.Run("DELETE FROM remotes"));
     if (all) {
       RETURN_IF_ERROR(database.Run("DELETE FROM steps"));
       RETURN_IF_ERROR(database.Run("DELETE FROM file_digests"));
@@ -217,8 +225,10 @@ absl::StatusOr<uint64_t> Store::SweepAlone() {
   }
   ASSIGN_OR_RETURN(uint64_t freed, RemoveUnnamed());
   if (impl_->drop_caches) {
-    ASSIGN_OR_RETURN(uint64_t caches, RemoveOthers(CachesFolder(), {}));
-    freed += caches;
+    for (const std::string& folder : {CachesFolder(), GitFolder()}) {
+      ASSIGN_OR_RETURN(uint64_t bytes, RemoveOthers(folder, {}));
+      freed += bytes;
+    }
   }
   return freed;
 }
@@ -234,6 +244,7 @@ absl::StatusOr<uint64_t> Store::RemoveUnnamed() {
                    AskNames(database,
                             "SELECT lower(hex(digest)) FROM layer_blobs UNION "
                             "SELECT lower(hex(id)) FROM images UNION "
+                            "SELECT lower(hex(content)) FROM remotes UNION "
                             "SELECT lower(hex(image)) FROM containers"));
   ASSIGN_OR_RETURN(std::set<std::string> containers,
                    AskNames(database, "SELECT id FROM containers"));

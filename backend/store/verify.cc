@@ -139,7 +139,8 @@ absl::StatusOr<std::vector<Digest>> AllBlobs(Database& database) {
   ASSIGN_OR_RETURN(
       Query query,
       database.Ask("SELECT digest FROM layer_blobs UNION SELECT id FROM "
-                   "images"));
+                   "images UNION SELECT content FROM remotes WHERE commit_id "
+                   "= ''"));
   std::vector<Digest> blobs;
   while (true) {
     ASSIGN_OR_RETURN(bool found, query.Next());

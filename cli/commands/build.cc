@@ -20,6 +20,7 @@
 #include "cli/command.h"
 #include "cli/compile.h"
 #include "cli/progress.h"
+#include "cli/remote_access.h"
 #include "cli/store_access.h"
 
 namespace lamina::cli {
@@ -150,31 +151,43 @@ absl::Status WriteOutputs(const Invocation& invocation,
 }
 
 absl::StatusOr<int> RunBuild(const Invocation& invocation) {
-  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation));
+  ASSIGN_OR_RETURN(backend::Durability durability,
+                   ReadDurability(invocation));
+  // The first signal stops what is being fetched or run.
+  signal(SIGINT, OnSignal);
+  signal(SIGTERM, OnSignal);
+  using Rights = RemoteAccess::Rights;
+  RemoteAccess remote([&] { return OpenStore(invocation, durability); },
+                      invocation.GetBool("offline") ? Rights::kWriteStore
+                                                    : Rights::kUseNetwork,
+                      &g_cancel);
+  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation, remote));
   ASSIGN_OR_RETURN(backend::ExecuteOptions options,
                    ReadExecuteOptions(invocation, input));
   ASSIGN_OR_RETURN(ProgressMode mode,
                    ParseProgressMode(invocation.Get("progress")));
-  ASSIGN_OR_RETURN(backend::Durability durability,
-                   ReadDurability(invocation));
-  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
-                   OpenStore(invocation, durability));
+  ASSIGN_OR_RETURN(backend::Store * store, remote.GetStore());
+  ASSIGN_OR_RETURN(backend::RemoteSources * sources,
+                   remote.GetSources(invocation, input.resources));
   for (const std::string& folder : input.caches_to_read) {
     RETURN_IF_ERROR(backend::ReadCacheFolder(folder, *store));
   }
   std::string emit = invocation.Get("emit");
   ASSIGN_OR_RETURN(Compiled compiled,
-                   Compile(input, emit, store.get(),
+                   Compile(input, emit, store, *sources,
                            /*wants_written=*/emit == "plan"));
+  if (g_cancel != 0) {
+    return 128 + g_cancel;
+  }
   if (!compiled.plan.has_value()) {
-    return compiled.emitted ? 0 : 1;
+    return compiled.emitted ? 0 : compiled.exit_code;
   }
   if (emit == "plan") {
-    RETURN_IF_ERROR(PrintDryRun(input, compiled, store.get()));
+    RETURN_IF_ERROR(PrintDryRun(input, compiled, store));
     return 0;
   }
   ASSIGN_OR_RETURN(Planning planning,
-                   PreparePlanning(input, *compiled.plan, store.get()));
+                   PreparePlanning(input, *compiled.plan, store));
   ASSIGN_OR_RETURN(bool fits,
                    CheckLimit(input, *compiled.plan, planning, *store));
   if (!fits) {
@@ -182,8 +195,6 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   }
   options.exports = planning.policy;
   // From here on nothing is decided, only carried out.
-  signal(SIGINT, OnSignal);
-  signal(SIGTERM, OnSignal);
   // A SARIF log is a document of its own: no progress stands around it.
   bool quiet = invocation.GetBool("quiet") || IsSarif(input);
   Progress progress(quiet ? ProgressMode::kQuiet
@@ -236,7 +247,7 @@ extern const Command kBuild = {
     .name = "build",
     .group = "Build",
     .summary = "build an image from a Dockerfile",
-    .usage = "[FLAGS] FOLDER|ARCHIVE|-",
+    .usage = "[FLAGS] FOLDER|ARCHIVE|URL|-",
     .flags = kBuildFlags,
     .min_words = 1,
     .max_words = 1,

@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/compile.h"
 #include "cli/planning.h"
+#include "cli/remote_access.h"
 #include "cli/store_access.h"
 
 namespace lamina::cli {
@@ -149,18 +150,21 @@ absl::StatusOr<int> RunExplain(const Invocation& invocation) {
   std::string step_word = invocation.words()[0];
   std::string context =
       invocation.words().size() > 1 ? invocation.words()[1] : ".";
+  RemoteAccess remote(
+      [&] { return OpenStoreForReading(StoreRoot(invocation.Get("root"))); },
+      RemoteAccess::Rights::kReadStore, nullptr);
   ASSIGN_OR_RETURN(BuildInput input,
-                   ReadBuildInput(invocation.WithWords({context})));
+                   ReadBuildInput(invocation.WithWords({context}), remote));
   input.plan.read_everything = true;
-  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
-                   OpenStoreForReading(StoreRoot(invocation.Get("root"))));
-  ASSIGN_OR_RETURN(Compiled compiled,
-                   Compile(input, "plan", store.get(), /*wants_written=*/true));
+  ASSIGN_OR_RETURN(backend::Store * store, remote.GetStore());
+  ASSIGN_OR_RETURN(backend::RemoteSources * sources,
+                   remote.GetSources(invocation, input.resources));
+  ASSIGN_OR_RETURN(Compiled compiled, Compile(input, "plan", store, *sources,
+                                              /*wants_written=*/true));
   if (!compiled.plan.has_value()) {
-    return 1;
+    return compiled.exit_code;
   }
-  ASSIGN_OR_RETURN(PlanReport report,
-                   MakeDryRun(input, compiled, 0, store.get()));
+  ASSIGN_OR_RETURN(PlanReport report, MakeDryRun(input, compiled, 0, store));
   ASSIGN_OR_RETURN(const ReportStep* step, FindStep(report, step_word));
   RETURN_IF_ERROR(PrintResult(Explain(report, *step)));
   return 0;

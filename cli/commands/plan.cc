@@ -13,6 +13,7 @@
 #include "cli/plan_flags.h"
 #include "cli/plan_formats/plan_format.h"
 #include "cli/planning.h"
+#include "cli/remote_access.h"
 #include "cli/store_access.h"
 #include "cli/terminal_text.h"
 
@@ -43,7 +44,10 @@ absl::StatusOr<PlanPrintOptions> ReadPrintOptions(const Invocation& invocation,
 }
 
 absl::StatusOr<int> RunPlan(const Invocation& invocation) {
-  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation));
+  RemoteAccess remote(
+      [&] { return OpenStoreForReading(StoreRoot(invocation.Get("root"))); },
+      RemoteAccess::Rights::kReadStore, nullptr);
+  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation, remote));
   if (!input.caches_to_read.empty() || !input.caches_to_write.empty()) {
     return UsageError(
         "plan writes nothing, neither to the store nor to a cache folder: it "
@@ -58,16 +62,17 @@ absl::StatusOr<int> RunPlan(const Invocation& invocation) {
     ASSIGN_OR_RETURN(build, invocation.GetInt("report"));
   }
   input.plan.read_everything = true;
-  ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
-                   OpenStoreForReading(StoreRoot(invocation.Get("root"))));
+  ASSIGN_OR_RETURN(backend::Store * store, remote.GetStore());
+  ASSIGN_OR_RETURN(backend::RemoteSources * sources,
+                   remote.GetSources(invocation, input.resources));
   std::string emit = invocation.Has("emit") ? invocation.Get("emit") : "plan";
-  ASSIGN_OR_RETURN(Compiled compiled, Compile(input, emit, store.get(),
+  ASSIGN_OR_RETURN(Compiled compiled, Compile(input, emit, store, *sources,
                                               /*wants_written=*/true));
   if (!compiled.plan.has_value()) {
-    return compiled.emitted ? 0 : 1;
+    return compiled.emitted ? 0 : compiled.exit_code;
   }
   ASSIGN_OR_RETURN(backend::PlanReport report,
-                   MakeDryRun(input, compiled, build, store.get()));
+                   MakeDryRun(input, compiled, build, store));
   RETURN_IF_ERROR(PrintResult(format->print(report, print)));
   return report.too_many_layers.empty() ? 0 : 1;
 }
@@ -78,7 +83,7 @@ extern const Command kPlan = {
     .name = "plan",
     .group = "Build",
     .summary = "show what a build would run, which layers it would make, why",
-    .usage = "[FLAGS] FOLDER|ARCHIVE|-",
+    .usage = "[FLAGS] FOLDER|ARCHIVE|URL|-",
     .flags = kPlanFlags,
     .min_words = 1,
     .max_words = 1,

@@ -1,5 +1,6 @@
 #include "frontend/dockerfile/copy_files.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "frontend/dockerfile/arguments.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/heredoc.h"
+#include "ir/patterns.h"
 
 namespace lamina::frontend {
 namespace {
@@ -75,13 +77,6 @@ bool IsSymbolicMode(absl::string_view mode) {
   return true;
 }
 
-// The expanded value of a string flag; "" without one, nothing on an error.
-std::optional<std::string> ExpandFlag(const Statement& statement,
-                                      absl::string_view name, Stage& stage) {
-  const grammar::Flag* flag = FindFlag(statement, name);
-  return flag == nullptr ? "" : stage.Expand(*flag->value, flag->value_range);
-}
-
 bool CheckMode(const std::string& mode, const Statement& statement,
                Stage& stage) {
   if (mode.empty()) {
@@ -142,7 +137,9 @@ std::optional<std::vector<ir::InlineFile>> InlineFiles(
   return files;
 }
 
+// `sources` as they are written, but expanded.
 std::string History(const Statement& statement, const ir::Copy& copy,
+                    const std::vector<std::string>& sources,
                     const std::string& chown, const std::string& destination) {
   std::string text = statement.keyword;
   if (copy.parents) {
@@ -154,7 +151,7 @@ std::string History(const Statement& statement, const ir::Copy& copy,
   if (!copy.chmod.empty()) {
     absl::StrAppend(&text, " --chmod=", copy.chmod);
   }
-  for (const std::string& source : copy.sources) {
+  for (const std::string& source : sources) {
     absl::StrAppend(&text, " ", source);
   }
   for (const ir::InlineFile& file : copy.files) {
@@ -174,30 +171,63 @@ void SetLink(const Statement& statement, ir::Copy& copy, Stage& stage) {
   }
 }
 
-}  // namespace
-
-bool IsHttpSource(absl::string_view source) {
-  return absl::StartsWith(source, "http://") ||
-         absl::StartsWith(source, "https://");
+// Input 0 is the stage's own tree.
+uint32_t InputPosition(ir::NodeId node, std::vector<ir::NodeId>& inputs) {
+  size_t at = std::find(inputs.begin(), inputs.end(), node) - inputs.begin();
+  if (at == inputs.size()) {
+    inputs.push_back(node);
+  }
+  return static_cast<uint32_t>(at + 1);
 }
 
-bool IsGitSource(absl::string_view source) {
-  if (absl::StartsWith(source, "./") || absl::StartsWith(source, "../")) {
-    return false;
-  }
-  if (absl::StartsWith(source, "git://") ||
-      absl::StartsWith(source, "ssh://")) {
+// The tree of a remote source and what is copied from it.
+void TakeRemote(const ir::Op& op, ir::NodeId node, size_t source,
+                std::vector<ir::NodeId>& inputs, ir::Copy& copy) {
+  const auto* file = std::get_if<ir::RemoteFile>(&op);
+  copy.sources[source] =
+      file != nullptr ? ir::EscapeWildcards(file->name) : "/";
+  copy.source_inputs[source] = InputPosition(node, inputs);
+}
+
+// Where the sources of `copy` come from; false if that was reported.
+bool FindInputs(const Statement& statement, const CopyWords& words,
+                const std::vector<std::optional<ir::Op>>& remotes, Stage& stage,
+                ir::Copy& copy, std::vector<ir::NodeId>& inputs) {
+  std::vector<OriginName> from = OriginNames(statement);
+  if (!from.empty()) {
+    std::optional<Source> source = stage.FindSource(from[0], "");
+    if (!source.has_value()) {
+      return false;
+    }
+    if (!copy.sources.empty()) {
+      inputs = {source->node};
+    }
+    copy.preserve_owner = !source->is_context && !copy.owner.given;
     return true;
   }
-  if (IsHttpSource(source)) {
-    return absl::EndsWith(source.substr(0, source.find_first_of("?#")), ".git");
+  copy.source_inputs.resize(copy.sources.size());
+  bool fetches = false;
+  for (size_t i = 0; i < copy.sources.size(); ++i) {
+    if (remotes[i].has_value()) {
+      fetches = true;
+      TakeRemote(*remotes[i], stage.Remote(*remotes[i], words.sources[i].range),
+                 i, inputs, copy);
+    } else {
+      copy.source_inputs[i] = InputPosition(stage.Context().node, inputs);
+    }
   }
-  // user@host:path
-  size_t at = source.find('@');
-  size_t colon = source.find(':');
-  return at != absl::string_view::npos && colon != absl::string_view::npos &&
-         at > 0 && at < colon &&
-         !absl::StrContains(source.substr(0, colon), "/");
+  if (!fetches) {
+    copy.source_inputs.clear();
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::string> ExpandFlag(const Statement& statement,
+                                      absl::string_view name, Stage& stage) {
+  const grammar::Flag* flag = FindFlag(statement, name);
+  return flag == nullptr ? "" : stage.Expand(*flag->value, flag->value_range);
 }
 
 void CheckCopy(const Statement& statement, Diagnostics& diagnostics) {
@@ -239,10 +269,7 @@ void DescribeCopy(const Statement& statement, Json& object) {
   object.Set("files", std::move(files));
 }
 
-void LowerCopy(const Statement& statement, bool unpack,
-               bool (*accepts)(absl::string_view source, SourceRange range,
-                               Stage& stage),
-               Stage& stage) {
+void LowerCopy(const Statement& statement, CopyRules& rules, Stage& stage) {
   CopyWords words = SplitWords(statement);
   std::optional<std::vector<std::string>> sources =
       stage.ExpandAll(words.sources);
@@ -255,38 +282,29 @@ void LowerCopy(const Statement& statement, bool unpack,
       !CheckMode(*chmod, statement, stage)) {
     return;
   }
+  std::vector<std::optional<ir::Op>> remotes(sources->size());
   for (size_t i = 0; i < sources->size(); ++i) {
-    if (!accepts((*sources)[i], words.sources[i].range, stage)) {
+    if (!rules.Accept((*sources)[i], words.sources[i].range, remotes[i])) {
       return;
     }
   }
   ir::Copy copy = {
-      .sources = *std::move(sources),
+      .sources = *sources,
       .files = *std::move(files),
       .destination = Destination(*destination, stage.config().working_dir),
       .owner = ReadOwner(*chown),
       .chmod = *chmod,
-      .unpack = unpack,
+      .unpack = rules.unpack,
+      .unpack_remote = rules.unpack_remote,
       .parents = FlagIsTrue(statement, "parents"),
       .exclude = FlagList(statement, "exclude")};
   SetLink(statement, copy, stage);
-
   std::vector<ir::NodeId> inputs;
-  std::vector<OriginName> from = OriginNames(statement);
-  if (!from.empty()) {
-    std::optional<Source> source = stage.FindSource(from[0], "");
-    if (!source.has_value()) {
-      return;
-    }
-    inputs = {source->node};
-    copy.preserve_owner = !source->is_context && !copy.owner.given;
-  } else if (!copy.sources.empty()) {
-    inputs = {stage.Context().node};
+  if (!FindInputs(statement, words, remotes, stage, copy, inputs)) {
+    return;
   }
-  if (copy.sources.empty()) {
-    inputs.clear();
-  }
-  std::string created_by = History(statement, copy, *chown, *destination);
+  std::string created_by =
+      History(statement, copy, *sources, *chown, *destination);
   ir::Places places;
   for (const Word& word : words.sources) {
     places.ranges.push_back(word.range);

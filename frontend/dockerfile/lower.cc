@@ -218,7 +218,7 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
                  .layer_marks = ReadLayerMarks(sound, diagnostics)};
   for (size_t i = 0; i < outline->stages.size(); ++i) {
     if (outline->stages[i].reached) {
-      build.done[i] = Stage(build, i).Lower();
+      build.done[i] = Stage(build, i).Lower(i == outline->target);
     }
   }
   StageState& last = build.done.at(outline->target);

@@ -8,7 +8,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/status.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
 #include "frontend/dockerfile/mount.h"
@@ -31,32 +33,63 @@ std::string ContextName(absl::string_view name) {
   return std::string(absl::StripSuffix(familiar, ":latest"));
 }
 
-// The option's own spelling of the context `name`; "scratch" and "context" are
-// never replaced.
-std::optional<std::string> FindContext(const BuildOptions& options,
-                                       absl::string_view name) {
+// Platforms as the command line gives them.
+absl::StatusOr<Platform> HostPlatform(const BuildOptions& options) {
+  return ParsePlatform(options.host_platform, {});
+}
+absl::StatusOr<Platform> TargetPlatform(const BuildOptions& options) {
+  ASSIGN_OR_RETURN(Platform host, HostPlatform(options));
+  return options.platform.empty() ? host
+                                  : ParsePlatform(options.platform, host);
+}
+
+constexpr absl::string_view kPlatformMark = "::";
+
+// The context `name` for `platform`; "scratch" and "context" are never
+// replaced. One for this platform wins over one for all.
+std::optional<Origin> FindContext(const BuildOptions& options,
+                                  absl::string_view name,
+                                  const Platform& platform) {
   if (name.empty() || name == "scratch" || name == "context") {
     return std::nullopt;
   }
-  for (const std::string& context : options.named_contexts) {
-    if (ContextName(context) == ContextName(name)) {
-      return context;
+  std::optional<Origin> found;
+  for (const auto& [key, context] : options.named_contexts) {
+    std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(key, absl::MaxSplits(kPlatformMark, 1));
+    if (ContextName(parts.first) != ContextName(name)) {
+      continue;
     }
+    if (parts.second.empty() && found.has_value()) {
+      continue;
+    }
+    if (!parts.second.empty()) {
+      absl::StatusOr<Platform> only = ParsePlatform(parts.second, platform);
+      if (!only.ok() || *only != platform) {
+        continue;
+      }
+    }
+    using Kind = NamedContext::Kind;
+    found = Origin{.kind = context.kind == Kind::kImage ? Origin::Kind::kImage
+                           : context.kind == Kind::kFolder
+                               ? Origin::Kind::kContext
+                               : Origin::Kind::kScratch,
+                   .context = key,
+                   .image = context.image};
   }
-  return std::nullopt;
+  return found;
 }
 
 // A name that is no stage: nothing, a context or an image.
 absl::StatusOr<Origin> FindOutside(const BuildOptions& options,
-                                   absl::string_view name) {
+                                   absl::string_view name,
+                                   const Platform& platform) {
   Origin origin;
   if (name == "scratch") {
     return origin;
   }
-  if (std::optional<std::string> context = FindContext(options, name)) {
-    origin.kind = Origin::Kind::kContext;
-    origin.context = *context;
-    return origin;
+  if (std::optional<Origin> context = FindContext(options, name, platform)) {
+    return *std::move(context);
   }
   absl::StatusOr<ir::ImageReference> reference =
       ir::ImageReference::Parse(name);
@@ -88,7 +121,7 @@ class OutlineMaker {
   void SetTargetStage(const grammar::DockerfileSyntax& syntax);
   void DeclareGlobals(const Statement& statement);
   void AddStage(const Statement& from);
-  Origin FindBase(const Statement& from, const std::string& name);
+  Origin FindBase(const Statement& from, StageOutline& stage);
   std::optional<Platform> FindPlatform(const Statement& from);
   void AddTriggers();
   void AddNeeds(StageOutline& stage, const Statement& statement);
@@ -155,14 +188,19 @@ std::optional<Outline> OutlineMaker::Make(
 }
 
 bool OutlineMaker::SetPlatforms() {
-  absl::StatusOr<Platform> host = ParsePlatform(options_.host_platform, {});
-  absl::StatusOr<Platform> target =
-      host.ok() && !options_.platform.empty()
-          ? ParsePlatform(options_.platform, *host)
-          : host;
-  if (!target.ok()) {
-    diagnostics_.Add({.code = "bad-platform",
-                      .message = std::string(target.status().message())});
+  absl::StatusOr<Platform> host = HostPlatform(options_);
+  absl::StatusOr<Platform> target = TargetPlatform(options_);
+  absl::Status status = target.status();
+  for (const auto& [key, context] : options_.named_contexts) {
+    size_t mark = absl::string_view(key).find(kPlatformMark);
+    if (status.ok() && mark != std::string::npos) {
+      status = ParsePlatform(key.substr(mark + kPlatformMark.size()), *host)
+                   .status();
+    }
+  }
+  if (!status.ok()) {
+    diagnostics_.Add(
+        {.code = "bad-platform", .message = std::string(status.message())});
     return false;
   }
   outline_.host = *host;
@@ -220,13 +258,18 @@ void OutlineMaker::AddStage(const Statement& from) {
   stage.label =
       stage.name.empty() ? absl::StrCat(outline_.stages.size()) : stage.name;
   stage.platform = FindPlatform(from);
-  stage.base = FindBase(from, stage.name);
+  stage.base = FindBase(from, stage);
   outline_.stages.push_back(std::move(stage));
 }
 
-Origin OutlineMaker::FindBase(const Statement& from, const std::string& name) {
-  if (std::optional<std::string> context = FindContext(options_, name)) {
-    return {.kind = Origin::Kind::kContext, .context = *context};
+Origin OutlineMaker::FindBase(const Statement& from, StageOutline& stage) {
+  const Platform& platform = stage.platform.has_value()
+                                 ? *stage.platform
+                                 : outline_.target_platform;
+  if (std::optional<Origin> context =
+          FindContext(options_, stage.name, platform)) {
+    stage.replaced = true;
+    return *std::move(context);
   }
   if (from.words.empty()) {
     return {};
@@ -252,7 +295,7 @@ Origin OutlineMaker::FindBase(const Statement& from, const std::string& name) {
       return StageOrigin(i);
     }
   }
-  absl::StatusOr<Origin> origin = FindOutside(options_, *base);
+  absl::StatusOr<Origin> origin = FindOutside(options_, *base, platform);
   if (!origin.ok()) {
     Diagnostic bad = {.code = "bad-base",
                       .range = word.range,
@@ -299,8 +342,7 @@ std::optional<Platform> OutlineMaker::FindPlatform(const Statement& from) {
 void OutlineMaker::AddTriggers() {
   for (StageOutline& stage : outline_.stages) {
     // A context that replaces a stage replaces its instructions too.
-    if (stage.base.kind == Origin::Kind::kContext &&
-        FindContext(options_, stage.name).has_value()) {
+    if (stage.replaced) {
       stage.body.clear();
       continue;
     }
@@ -463,7 +505,8 @@ absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
       return StageOrigin(i);
     }
   }
-  return FindOutside(options, use.name);
+  ASSIGN_OR_RETURN(Platform platform, TargetPlatform(options));
+  return FindOutside(options, use.name, platform);
 }
 
 std::optional<Outline> MakeOutline(const grammar::DockerfileSyntax& syntax,

@@ -44,6 +44,7 @@ struct StageOutline {
   std::vector<const grammar::Statement*> body;
   std::vector<size_t> needs;  // Positions of other stages.
   bool reached = false;       // By the target.
+  bool replaced = false;      // By a named context: no instruction counts.
 
   SourceRange BaseWord() const {
     return from->words.empty() ? from->keyword_word.range

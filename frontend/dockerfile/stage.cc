@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "base/url.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
 
@@ -130,12 +131,15 @@ void Stage::FinishBase() {
   }
 }
 
-StageState Stage::Lower() {
+StageState Stage::Lower(bool is_target) {
   for (const Statement& trigger : outline_.triggers) {
     LowerStatement(trigger, '\\');
   }
   for (const Statement* statement : outline_.body) {
     LowerStatement(*statement, build_.outline.escape);
+  }
+  if (is_target) {
+    MakeBaseOfFolder();
   }
   return std::move(state_);
 }
@@ -220,6 +224,7 @@ void Stage::CommitConfig(std::string created_by) {
 void Stage::CommitStep(const Statement& statement, ir::Op op,
                        const std::vector<ir::NodeId>& inputs,
                        std::string created_by, ir::Places words) {
+  MakeBaseOfFolder();
   ir::Node node = {.op = std::move(op),
                    .inputs = {state_.root},
                    .source = statement.range,
@@ -237,13 +242,34 @@ void Stage::CommitStep(const Statement& statement, ir::Op op,
                             state_.root});
 }
 
+// A named context that is a folder: its files become the first layer.
+void Stage::MakeBaseOfFolder() {
+  const auto* files =
+      std::get_if<ir::LocalFiles>(&build_.graph.nodes[state_.root].op);
+  if (files == nullptr) {
+    return;
+  }
+  SourceRange range = outline_.from->range;
+  std::string name = files->name;
+  std::string text = absl::StrCat("FROM context ", name);
+  ir::Copy copy = {.sources = {"/"}, .destination = "/"};
+  ir::NodeId empty = Shared("scratch", ir::Scratch(), range, "FROM scratch");
+  state_.root = Shared(absl::StrCat("base:", name), std::move(copy), range,
+                       text, {empty, state_.root});
+  state_.history.insert(state_.history.begin(),
+                        {{.created_by = text,
+                          .comment = std::string(kHistoryComment)},
+                         state_.root});
+}
+
 ir::NodeId Stage::Shared(const std::string& name, ir::Op op, SourceRange range,
-                         std::string text) {
+                         std::string text, std::vector<ir::NodeId> inputs) {
   auto known = build_.shared.find(name);
   if (known != build_.shared.end()) {
     return known->second;
   }
   ir::NodeId node = ir::AddNode(build_.graph, {.op = std::move(op),
+                                               .inputs = std::move(inputs),
                                                .source = range,
                                                .stage = outline_.label,
                                                .text = std::move(text)});
@@ -270,6 +296,14 @@ Source Stage::Context() {
   return {Shared("context:", ir::LocalFiles(), outline_.from->range,
                  "load build context"),
           true};
+}
+
+ir::NodeId Stage::Remote(const ir::Op& op, SourceRange range) {
+  const auto* file = std::get_if<ir::RemoteFile>(&op);
+  const std::string& url =
+      file != nullptr ? file->url : std::get<ir::GitTree>(op).url;
+  return Shared(ir::PrintOp(op), op, range,
+                absl::StrCat("fetch ", HidePassword(url)));
 }
 
 std::optional<ir::NodeId> Stage::OriginNode(const Origin& origin,

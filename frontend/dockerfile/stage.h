@@ -58,7 +58,9 @@ class Stage {
   Stage(Build& build, size_t position);
 
   // Runs the triggers of the base, then the stage's own instructions.
-  StageState Lower();
+  // What is left to do on a folder that stands for a base is only done for the
+  // target.
+  StageState Lower(bool is_target);
 
   StageState& state() { return state_; }
   const StageState& state() const { return state_; }
@@ -95,6 +97,8 @@ class Stage {
                   ir::Places words = {});
 
   Source Context();
+  // The tree of a RemoteFile or GitTree; equal ones are one node.
+  ir::NodeId Remote(const ir::Op& op, SourceRange range);
   // Nothing if the name cannot be used here, which is reported. `target` is of
   // a mount; empty for a copy.
   std::optional<Source> FindSource(const OriginName& use,
@@ -108,7 +112,8 @@ class Stage {
   void LowerStatement(const grammar::Statement& statement, char escape);
   std::optional<ir::NodeId> OriginNode(const Origin& origin, SourceRange range);
   ir::NodeId Shared(const std::string& name, ir::Op op, SourceRange range,
-                    std::string text);
+                    std::string text, std::vector<ir::NodeId> inputs = {});
+  void MakeBaseOfFolder();
   ir::NodeId ImageNode(const ir::ImageReference& reference, SourceRange range);
 
   Build& build_;

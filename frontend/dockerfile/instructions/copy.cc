@@ -1,5 +1,6 @@
 #include "frontend/dockerfile/copy_files.h"
 #include "frontend/dockerfile/instruction.h"
+#include "ir/remote_source.h"
 
 namespace lamina::frontend {
 namespace {
@@ -15,22 +16,32 @@ constexpr FlagSpec kFlags[] = {
     {"exclude", FlagKind::kList},
 };
 
-bool Accepts(absl::string_view source, SourceRange range, Stage& stage) {
-  if (IsGitSource(source)) {
-    stage.Error("bad-source", range,
-                "source can't be a git ref for COPY; clone it in a RUN");
-    return false;
+class Rules : public CopyRules {
+ public:
+  explicit Rules(Stage& stage) : stage_(stage) {}
+
+  bool Accept(const std::string& source, SourceRange range,
+              std::optional<ir::Op>& /*remote*/) override {
+    if (ir::IsGitSource(source)) {
+      stage_.Error("bad-source", range,
+                   "source can't be a git ref for COPY; use ADD");
+      return false;
+    }
+    if (ir::IsHttpSource(source)) {
+      stage_.Error("bad-source", range,
+                   "source can't be a URL for COPY; use ADD");
+      return false;
+    }
+    return true;
   }
-  if (IsHttpSource(source)) {
-    stage.Error("bad-source", range,
-                "source can't be a URL for COPY; fetch it in a RUN");
-    return false;
-  }
-  return true;
-}
+
+ private:
+  Stage& stage_;
+};
 
 void Lower(const Statement& statement, Stage& stage) {
-  LowerCopy(statement, /*unpack=*/false, Accepts, stage);
+  Rules rules(stage);
+  LowerCopy(statement, rules, stage);
 }
 
 }  // namespace
