@@ -17,6 +17,7 @@ using backend::ReportStep;
 
 // Longer texts would make a page of megabytes; the build file has them whole.
 constexpr size_t kLongest = 1000;
+constexpr size_t kShort = 120;  // Of a step that is shown elsewhere, too.
 
 std::string Text(absl::string_view raw) { return FitMarkup(raw, kLongest); }
 
@@ -95,9 +96,9 @@ std::string StepHtml(const PlanReport& report, int number) {
   if (step == nullptr) {
     return number > 0 ? absl::StrCat("step ", number) : "";
   }
-  return absl::StrCat("<b>", number, "</b> ", CodeText(step->text),
-                      " <span class=\"soft\">", Text(PlaceOf(*step)),
-                      "</span>");
+  return absl::StrCat(
+      "<b>", number, "</b> <code>", FitMarkup(step->text, kShort), "</code>",
+      " <span class=\"soft\">", Text(PlaceOf(*step)), "</span>");
 }
 
 absl::string_view MarkOf(ReportState state) {
@@ -180,11 +181,10 @@ std::string HtmlTiles(const PlanReport& report) {
 
 std::string HtmlDecisions(const PlanReport& report) {
   std::string rows;
-  for (const backend::ReportDecision& decision : report.decisions) {
+  for (const DecisionGroup& group : GroupDecisions(report)) {
+    const backend::ReportDecision& decision = group.decision;
     std::string row = "<tr>";
-    AppendCell(row, "",
-               absl::StrCat("<b>", decision.after, decision.cut ? "|" : "+",
-                            decision.before, "</b>"),
+    AppendCell(row, "", absl::StrCat("<b>", DecisionWords(group), "</b>"),
                "nowrap");
     AppendCell(row, "",
                absl::StrCat("<span class=\"chip\">",
@@ -192,7 +192,10 @@ std::string HtmlDecisions(const PlanReport& report) {
     AppendCell(row, "reason", Text(decision.reason), "nowrap");
     AppendCell(row, "", Text(decision.text));
     AppendCell(row, "saves",
-               SizeWords(static_cast<double>(decision.saves_bytes)), "num");
+               group.count == 1
+                   ? SizeWords(static_cast<double>(decision.saves_bytes))
+                   : "",
+               "num");
     absl::StrAppend(&rows, row, "</tr>\n");
   }
   if (rows.empty()) {

@@ -199,7 +199,7 @@ std::vector<ReportStep> WrittenStages() {
       In(Step(12, "copy", "COPY debug.json /etc/app/", -1), "release", 19,
          {11}),
       In(Step(13, "copy", "COPY --from=build /out/app /app", 2), "release", 20,
-         {11, 5}),
+         {12, 5}),
       In(Step(14, "copy", "COPY --from=assets /web/dist /srv", 3), "release",
          21, {13, 9})};
   const int became[] = {1, 2, 3, 7, 8, 0, 4, 5, 6, 9, 10, 0, 11, 12};

@@ -118,7 +118,7 @@ void AddDetails(const ReportStep& step, const Columns& columns,
     facts.push_back(network);
   }
   if (!step.key.empty()) {
-    facts.push_back(absl::StrCat("key ", step.key));
+    facts.push_back(step.key);
   }
   page.AddParagraph(columns.text_start(), absl::StrJoin(facts, " · "),
                     Ink::kFaint);

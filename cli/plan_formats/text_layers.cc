@@ -14,7 +14,6 @@ namespace lamina::cli {
 namespace {
 
 using backend::PlanReport;
-using backend::ReportDecision;
 using backend::ReportLayer;
 
 constexpr size_t kRows = 12;
@@ -30,10 +29,6 @@ void AddRest(size_t count, size_t shown, TextPage& page) {
               {absl::StrCat("… and ", count - shown, " more (-v shows all)"),
                Ink::kFaint}});
   }
-}
-
-std::string PairWords(const ReportDecision& decision, absl::string_view sign) {
-  return absl::StrCat(decision.after, sign, decision.before);
 }
 
 void AddLayer(const ReportLayer& layer, size_t number, bool verbose,
@@ -78,44 +73,45 @@ void AddTotals(const PlanReport& report, TextPage& page) {
   page.AddParts("layers", parts, " · ");
 }
 
+// What was decided the one way or the other, in the order of the chain.
+std::vector<DecisionGroup> Decided(const PlanReport& report, bool cut) {
+  std::vector<DecisionGroup> groups = GroupDecisions(report);
+  groups.erase(std::remove_if(groups.begin(), groups.end(),
+                              [cut](const DecisionGroup& group) {
+                                return group.decision.cut != cut;
+                              }),
+               groups.end());
+  return groups;
+}
+
 void AddMerges(const PlanReport& report, bool verbose, TextPage& page) {
-  std::vector<const ReportDecision*> merges;
-  for (const ReportDecision& decision : report.decisions) {
-    if (!decision.cut) {
-      merges.push_back(&decision);
-    }
-  }
+  const std::vector<DecisionGroup> merges = Decided(report, false);
   const size_t shown = Shown(merges.size(), verbose);
   size_t widest = 4;
   for (size_t i = 0; i < shown; ++i) {
-    widest = std::max(widest, PairWords(*merges[i], "+").size() + 1);
+    widest = std::max(widest, DisplayWidth(DecisionWords(merges[i])) + 1);
   }
   for (size_t i = 0; i < shown; ++i) {
-    const ReportDecision& merge = *merges[i];
-    page.Add({{MarginLabel(i == 0 ? "merged" : "")},
-              {PadRight(PairWords(merge, "+"), widest)},
-              {PadRight(merge.reason, 12), Ink::kStrong},
-              {"  "},
-              {merge.text.empty()
-                   ? absl::StrCat("saves ", SizeWords(merge.saves_bytes))
-                   : merge.text}});
+    const backend::ReportDecision& merge = merges[i].decision;
+    page.AddHanging({{MarginLabel(i == 0 ? "merged" : "")},
+                     {PadRight(DecisionWords(merges[i]), widest)},
+                     {PadRight(merge.reason, 12), Ink::kStrong},
+                     {"  "}},
+                    merge.text.empty()
+                        ? absl::StrCat("saves ", SizeWords(merge.saves_bytes))
+                        : merge.text);
   }
   AddRest(merges.size(), shown, page);
 }
 
 void AddCuts(const PlanReport& report, bool verbose, TextPage& page) {
-  std::vector<const ReportDecision*> cuts;
-  for (const ReportDecision& decision : report.decisions) {
-    if (decision.cut) {
-      cuts.push_back(&decision);
-    }
-  }
+  const std::vector<DecisionGroup> cuts = Decided(report, true);
   const size_t shown = Shown(cuts.size(), verbose);
   for (size_t i = 0; i < shown; ++i) {
-    page.AddParts(i == 0 ? "cut" : "",
-                  {PairWords(*cuts[i], "|"),
-                   cuts[i]->text.empty() ? cuts[i]->reason : cuts[i]->text},
-                  " ");
+    const backend::ReportDecision& cut = cuts[i].decision;
+    page.AddHanging({{MarginLabel(i == 0 ? "cut" : "")},
+                     {absl::StrCat(DecisionWords(cuts[i]), " ")}},
+                    cut.text.empty() ? cut.reason : cut.text);
   }
   AddRest(cuts.size(), shown, page);
 }
@@ -183,14 +179,13 @@ void AddSavings(const PlanReport& report, bool verbose, TextPage& page) {
     const backend::WasteRow& row = report.waste[i];
     const backend::ReportStep* step = FindStep(report.steps, row.step);
     const std::string place = step != nullptr ? PlaceOf(*step) : "";
-    page.AddParts(
-        i == 0 ? "savings" : "",
-        {SizeWords(row.bytes),
-         place.empty() ? absl::StrCat("step ", row.step) : place,
-         absl::StrCat(row.advice, row.guilty > 0
-                                      ? absl::StrCat(" (", BlameWords(row), ")")
-                                      : "")},
-        " ");
+    page.AddHanging(
+        {{MarginLabel(i == 0 ? "savings" : "")},
+         {absl::StrCat(SizeWords(row.bytes), " ")}},
+        absl::StrCat(
+            place.empty() ? absl::StrCat("step ", row.step) : place, " ",
+            row.advice,
+            row.guilty > 0 ? absl::StrCat(" (", BlameWords(row), ")") : ""));
   }
   AddRest(report.waste.size(), shown, page);
 }

@@ -205,6 +205,31 @@ std::string ImageSizeWords(const backend::PlanReport& report) {
   return SizeWords(size);
 }
 
+std::vector<DecisionGroup> GroupDecisions(const backend::PlanReport& report) {
+  std::vector<DecisionGroup> groups;
+  for (const backend::ReportDecision& decision : report.decisions) {
+    if (!groups.empty()) {
+      backend::ReportDecision& last = groups.back().decision;
+      if (!decision.cut && !last.cut && last.before == decision.after &&
+          last.reason == decision.reason && last.text == decision.text) {
+        last.before = decision.before;
+        ++groups.back().count;
+        continue;
+      }
+    }
+    groups.push_back({decision, 1});
+  }
+  return groups;
+}
+
+std::string DecisionWords(const DecisionGroup& group) {
+  const backend::ReportDecision& decision = group.decision;
+  const absl::string_view sign = decision.cut       ? "|"
+                                 : group.count == 1 ? "+"
+                                                    : "+…+";
+  return absl::StrCat(decision.after, sign, decision.before);
+}
+
 std::string BlameWords(const backend::WasteRow& row) {
   const std::string step = absl::StrCat("step ", row.guilty);
   if (row.cause == "deleted") {

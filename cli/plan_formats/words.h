@@ -54,6 +54,16 @@ std::vector<backend::ReportStage> StagesOf(
 std::string OwnSizeWords(const backend::PlanReport& report);
 std::string ImageSizeWords(const backend::PlanReport& report);
 
+// Decisions between neighbours that were merged for one reason in the same
+// words, as one.
+struct DecisionGroup {
+  backend::ReportDecision decision;  // The first; `before` is the last step.
+  int count = 1;
+};
+std::vector<DecisionGroup> GroupDecisions(const backend::PlanReport& report);
+// "2+3", "1+…+50", "4|5"
+std::string DecisionWords(const DecisionGroup& group);
+
 // "step 4 deletes them", "step 5 overwrites them", ...
 std::string BlameWords(const backend::WasteRow& row);
 
