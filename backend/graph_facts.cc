@@ -26,7 +26,7 @@ class FactFinder {
   absl::StatusOr<std::vector<ir::Facts::Picked>> List(const ir::Copy& copy,
                                                       const std::string& name) {
     ASSIGN_OR_RETURN(const SourceTree* source, Context(name));
-    ASSIGN_OR_RETURN(CopyListing listing, ListSources(copy, source));
+    ASSIGN_OR_RETURN(CopyListing listing, ListSources(copy, {source}));
     std::vector<ir::Facts::Picked> picks;
     for (PickedItem& picked : listing.items) {
       if (picked.archive) {
@@ -42,7 +42,7 @@ class FactFinder {
     if (store_ == nullptr || base.image_id.empty()) {
       return absl::NotFoundError("the base is not in the store");
     }
-    ASSIGN_OR_RETURN(NodeResult result, BaseResult(base, store_));
+    ASSIGN_OR_RETURN(NodeResult result, BaseResult(base, options_, store_));
     return stacks_->Fold(base.image_id.hex(), result.layers);
   }
 

@@ -90,6 +90,7 @@ class Reporter {
         report_.unknown.push_back(*gap);
       }
     }
+    AddStages();
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
       AddStep(i);
     }
@@ -107,6 +108,25 @@ class Reporter {
 
  private:
   // --- steps ---------------------------------------------------------------
+
+  // In the order of their first step, with what stands below it.
+  void AddStages() {
+    std::set<std::string> seen;
+    for (const Step& step : plan_.steps) {
+      const ir::Node& node = plan_.graph.nodes[step.node];
+      if (!seen.insert(node.stage).second) {
+        continue;
+      }
+      const ir::Node& below = plan_.graph.nodes[node.inputs[0]];
+      ReportStage stage;
+      stage.name = node.stage;
+      stage.base = IsStep(below.op) ? below.stage : SourceName(below.op);
+      if (const auto* image = std::get_if<ir::BaseImage>(&below.op)) {
+        stage.base_state = image->image_id.empty() ? "unknown" : "cached";
+      }
+      report_.stages.push_back(std::move(stage));
+    }
+  }
 
   void Locate(SourceRange range, ReportStep& step) const {
     SourcePosition begin = source_.Position(range.begin);
@@ -129,15 +149,47 @@ class Reporter {
       auto number = numbers.find(input.index);
       if (number != numbers.end()) {
         step.inputs.push_back(number->second);
+        step.input_labels.push_back(
+            step.inputs.size() > 1 || step.on_base ? CopiedPath(node) : "");
       } else {
+        step.on_base = step.on_base || input == node.inputs[0];
         step.base_inputs.push_back(SourceName(graph.nodes[input].op));
       }
     }
     const auto* run = std::get_if<ir::Run>(&node.op);
-    if (run != nullptr && run->network != ir::NetworkMode::kNone) {
-      step.network.emplace_back("RUN may use the network of the host");
+    if (run != nullptr) {
+      AddDetails(*run, step);
     }
     return step;
+  }
+
+  static std::string CopiedPath(const ir::Node& node) {
+    const auto* copy = std::get_if<ir::Copy>(&node.op);
+    return copy != nullptr && copy->sources.size() == 1 ? copy->sources[0] : "";
+  }
+
+  static void AddDetails(const ir::Run& run, ReportStep& step) {
+    for (const ir::Mount& mount : run.mounts) {
+      switch (mount.type) {
+        case ir::Mount::Type::kCache:
+          step.details.push_back(absl::StrCat("cache ", mount.target));
+          break;
+        case ir::Mount::Type::kSecret:
+          step.details.push_back(absl::StrCat("secret ", mount.id));
+          break;
+        case ir::Mount::Type::kSsh:
+          step.details.push_back(absl::StrCat("ssh ", mount.id));
+          break;
+        case ir::Mount::Type::kBind:
+        case ir::Mount::Type::kTmpfs:
+          break;
+      }
+    }
+    if (run.network == ir::NetworkMode::kNone) {
+      step.details.emplace_back("no network");
+    } else {
+      step.network.emplace_back("RUN may use the network of the host");
+    }
   }
 
   void AddStep(size_t position) {
@@ -240,6 +292,7 @@ class Reporter {
       numbers[index] = step.number;
       auto now = states.find({node.stage, node.source.begin});
       if (now != states.end()) {
+        step.became = now->second->number;
         step.state = now->second->state;
         step.reason = now->second->reason;
         step.reason_code = now->second->reason_code;
@@ -400,6 +453,13 @@ class Reporter {
   }
 
   void AddLimits() {
+    report_.jobs = facts_.jobs;
+    int own = 0;
+    for (const Estimate& bytes : planned_.predicted.bytes) {
+      bool empty = bytes.mean.has_value() && *bytes.mean == 0;
+      own += empty && !policy_.keep_empty ? 0 : 1;
+    }
+    report_.verbatim_layers = own;
     report_.base_layers =
         static_cast<int>(planned_.predicted.chain.base_layers.size());
     report_.limit = policy_.max_layers;
@@ -416,7 +476,8 @@ class Reporter {
         report_.rewrites.push_back(
             {"merge-layers", layer.steps,
              absl::StrCat("steps ", absl::StrJoin(layer.steps, "+"),
-                          " share a layer")});
+                          " share a layer"),
+             "adjacent-diffs"});
       }
     }
   }
@@ -486,56 +547,6 @@ class Reporter {
 };
 
 }  // namespace
-
-double ScheduleSeconds(const std::vector<double>& seconds,
-                       const std::vector<std::vector<int>>& inputs, int jobs,
-                       std::vector<int>* path) {
-  size_t count = seconds.size();
-  // The longest way from a step's begin to the end of the build.
-  std::vector<double> behind(seconds);
-  std::vector<int> next(count, -1);
-  for (size_t i = count; i-- > 0;) {
-    for (int input : inputs[i]) {
-      if (behind[i] + seconds[input] > behind[input] || next[input] < 0) {
-        behind[input] = std::max(behind[input], behind[i] + seconds[input]);
-        next[input] = static_cast<int>(i);
-      }
-    }
-  }
-  if (path != nullptr && count > 0) {
-    path->clear();
-    int at = static_cast<int>(
-        std::max_element(behind.begin(), behind.end()) - behind.begin());
-    for (; at >= 0; at = next[at]) {
-      path->push_back(at);
-    }
-  }
-  std::vector<double> ends(count, -1);
-  std::vector<double> workers(std::max(jobs, 1), 0);
-  for (size_t done = 0; done < count; ++done) {
-    auto worker = std::min_element(workers.begin(), workers.end());
-    int chosen = -1;
-    double chosen_start = 0;
-    for (size_t i = 0; i < count; ++i) {
-      double start = *worker;
-      bool ready = ends[i] < 0;
-      for (int input : inputs[i]) {
-        ready = ready && ends[input] >= 0;
-        start = std::max(start, ends[input]);
-      }
-      bool better = chosen < 0 || start < chosen_start ||
-                    (start == chosen_start && behind[i] > behind[chosen]);
-      if (ready && better) {
-        chosen = static_cast<int>(i);
-        chosen_start = start;
-      }
-    }
-    CHECK(chosen >= 0);
-    ends[chosen] = chosen_start + seconds[chosen];
-    *worker = ends[chosen];
-  }
-  return count == 0 ? 0 : *std::max_element(ends.begin(), ends.end());
-}
 
 PlanReport MakeReport(const Plan& plan, const PlannedExport& planned,
                       const ExportPolicy& policy, const SourceFile& source,

@@ -114,8 +114,6 @@ absl::StatusOr<Plan> MakePlan(ir::BuildGraph graph, const PlanOptions& options,
                               Store* store, const SourceFile& source,
                               Diagnostics& diagnostics);
 
-// For people: one line a step, then totals.
-std::string PrintPlan(const Plan& plan);
 
 // The stack of a node that is no step.
 absl::StatusOr<NodeResult> BaseResult(const ir::Op& op,

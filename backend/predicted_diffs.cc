@@ -43,7 +43,7 @@ class Predictor {
       result_.complete = false;
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(NodeResult below, BaseResult(base, store_));
+    ASSIGN_OR_RETURN(NodeResult below, BaseResult(base, plan_.options, store_));
     result_.chain.base_layers = below.layers;
     for (LayerId id : below.layers) {
       ASSIGN_OR_RETURN(ir::StepDiff diff, store_->ReadDiff(id));
@@ -106,7 +106,7 @@ class Predictor {
     }
     // No member of an archive is placed, so nothing is opened or written.
     absl::StatusOr<PlacedCopy> placed =
-        PlaceCopy(copy, listing, nullptr, tree_, NoText(), PlaceOptions());
+        PlaceCopy(copy, listing, {}, tree_, NoText(), PlaceOptions());
     if (!placed.ok()) {
       return false;
     }

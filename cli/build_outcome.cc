@@ -1,5 +1,6 @@
 #include "cli/build_outcome.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -24,13 +25,18 @@ absl::StatusOr<size_t> BaseLayers(const backend::Plan& plan,
       backend::FindChain(plan.graph, plan.graph.targets[0]);
   ASSIGN_OR_RETURN(backend::NodeResult base,
                    backend::BaseResult(plan.graph.nodes[chain.base].op,
-                                       &store));
+                                       plan.options, &store));
   return base.layers.size();
 }
 
 // The layers of the layout, and what one layer a step would have been.
-std::string LayersText(const backend::ExportedLayers& exported) {
-  if (!exported.layout.has_value() || exported.own.empty()) {
+std::string LayersText(const backend::BuildResult& result) {
+  const backend::ExportedLayers& exported = result.exported;
+  size_t steps = std::count_if(
+      result.steps.begin(), result.steps.end(),
+      [](const auto& step) { return step.own && !step.diff.empty(); });
+  // Nothing to tell where each step has its layer.
+  if (!exported.layout.has_value() || exported.own.size() == steps) {
     return "";
   }
   const ir::Layout& layout = *exported.layout;
@@ -70,7 +76,7 @@ std::string EstimateText(const std::vector<backend::BuiltStep>& steps) {
       measured += step.seconds;
     }
   }
-  if (expected < 0.05) {
+  if (expected < 1) {
     return "";
   }
   return absl::StrFormat("took %.1f s, %.1f s expected (%+.0f %%)\n", measured,
@@ -193,6 +199,7 @@ std::string BuildSummary(const backend::BuildResult& result) {
   if (!result.exported.mismatch.empty()) {
     text = MismatchText(result.exported);
   }
+  absl::StrAppend(&text, LayersText(result), EstimateText(result.steps));
   if (total == 0) {
     absl::StrAppend(&text, "the build file has no step to run\n");
   } else if (result.steps_run == 0) {
@@ -202,8 +209,6 @@ std::string BuildSummary(const backend::BuildResult& result) {
     absl::StrAppend(&text, "ran ", result.steps_run, " of ", total, " steps, ",
                     result.steps_cached, " cached\n");
   }
-  absl::StrAppend(&text, LayersText(result.exported),
-                  EstimateText(result.steps));
   return text;
 }
 

@@ -243,7 +243,6 @@ void AddResult(const PlanReport& report, TextPage& page) {
       TimeWords(report.seconds),
       absl::StrCat("network: pull ", report.pulls ? "yes" : "no", ", run ",
                    report.network ? "yes" : "no")};
-  page.AddParts("result", parts, " · ");
   if (!report.critical_path.empty()) {
     std::string path =
         absl::StrCat("longest path ", PathWords(report.critical_path));
@@ -256,6 +255,7 @@ void AddResult(const PlanReport& report, TextPage& page) {
     }
     page.AddParts("time", {path}, "");
   }
+  page.AddParts("result", parts, " · ");
 }
 
 std::string Print(const PlanReport& report, const PlanPrintOptions& options) {
