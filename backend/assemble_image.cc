@@ -6,6 +6,7 @@
 
 #include "backend/executor.h"
 #include "backend/formats/formats.h"
+#include "backend/layout_memo.h"
 #include "backend/step_trace.h"
 #include "base/status.h"
 
@@ -60,6 +61,31 @@ std::vector<ir::HistoryEntry> MakeHistory(const Plan& plan,
   return history;
 }
 
+// Asks what was answered before. A layer lock goes on from build to build, so
+// there is no asking twice.
+absl::StatusOr<ExportedLayers> ChooseLayers(const FinishedChain& chain,
+                                            const ExecuteOptions& options,
+                                            Store& store) {
+  const ExportPolicy& policy = options.exports;
+  bool remembers = policy.mode == ir::LayoutMode::kChain ||
+                   policy.mode == ir::LayoutMode::kOne;
+  Digest question;
+  if (remembers) {
+    ASSIGN_OR_RETURN(question, LayoutQuestion(chain, policy, store));
+    ASSIGN_OR_RETURN(std::optional<ExportedLayers> known,
+                     FindAnswer(question, store));
+    if (known.has_value()) {
+      return *std::move(known);
+    }
+  }
+  ASSIGN_OR_RETURN(ExportedLayers exported,
+                   ExportLayers(chain, policy, options.layers, store));
+  if (remembers && !exported.problem.has_value() && exported.mismatch.empty()) {
+    RETURN_IF_ERROR(KeepAnswer(question, exported, store));
+  }
+  return exported;
+}
+
 }  // namespace
 
 absl::StatusOr<AssembledImage> AssembleImage(
@@ -73,9 +99,8 @@ absl::StatusOr<AssembledImage> AssembleImage(
     finished.layers.push_back(made[step.index].layer);
   }
   AssembledImage assembled;
-  ASSIGN_OR_RETURN(
-      assembled.exported,
-      ExportLayers(finished, options.exports, options.layers, store));
+  ASSIGN_OR_RETURN(assembled.exported,
+                   ChooseLayers(finished, options, store));
   if (assembled.exported.problem.has_value()) {
     return assembled;
   }

@@ -42,6 +42,7 @@ class Exporter {
       if (policy_.max_layers > 0 && !result_.own.empty() &&
           static_cast<int>(result_.own.size()) > limit) {
         RETURN_IF_ERROR(PlanWithin());
+        CHECK(result_.problem.has_value());
         result_.layout.reset();
         result_.own.clear();
       }
