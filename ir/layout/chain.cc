@@ -1,7 +1,9 @@
 #include "ir/layout/chain.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
+#include <tuple>
 
 #include "base/status.h"
 
@@ -193,6 +195,47 @@ ChainPlan EvaluateCuts(const ChainCost& cost, const std::vector<int>& cuts) {
     add(cost.positions());
   }
   return plan;
+}
+
+ChainPlan EvaluateVerbatim(const ChainCost& cost) {
+  std::vector<int> cuts(std::max(0, cost.positions() - 1));
+  std::iota(cuts.begin(), cuts.end(), 1);
+  return EvaluateCuts(cost, cuts);
+}
+
+std::vector<int> CutOffEmpty(const ChainCost& cost, const ChainRules& rules,
+                             const std::vector<int>& cuts) {
+  std::vector<int> ends = cuts;
+  ends.push_back(cost.positions());
+  std::vector<int> more;
+  int i = 0;
+  for (int j : ends) {
+    // (i, a] and (b, j] are empty. Ties as in the programme: the last segment
+    // begins as early as it can.
+    auto best = std::tuple(cost.cost(i, j), i, i, j);
+    for (int a = i; a < j && !cost.empty(i, j); ++a) {
+      for (int b = j; b > a; --b) {
+        bool legal = (a == i || (cost.empty(i, a) && !rules.forbidden[a])) &&
+                     (b == j || (cost.empty(b, j) && !rules.forbidden[b]));
+        if (legal) {
+          best =
+              std::min(best, std::tuple(cost.cost(a, b), b < j ? b : a, a, b));
+        }
+        if (b == j && a > i && !cost.empty(i, a)) {
+          break;
+        }
+      }
+    }
+    auto [price, last, a, b] = best;
+    for (int cut : {i, a, b}) {
+      if (cut > 0 && cut < cost.positions() &&
+          (more.empty() || more.back() < cut)) {
+        more.push_back(cut);
+      }
+    }
+    i = j;
+  }
+  return more;
 }
 
 }  // namespace lamina::ir

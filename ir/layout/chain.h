@@ -100,8 +100,14 @@ struct RelaxedPlan {
 std::optional<RelaxedPlan> RelaxForcedCuts(const ChainCost& cost,
                                            const ChainRules& rules, int limit);
 
-// Cost and layers of given cuts.
+// Cost and layers of given cuts, and of all.
 ChainPlan EvaluateCuts(const ChainCost& cost, const std::vector<int>& cuts);
+ChainPlan EvaluateVerbatim(const ChainCost& cost);
+
+// The same layers, but steps without effect at their ends cut off where that is
+// cheaper.
+std::vector<int> CutOffEmpty(const ChainCost& cost, const ChainRules& rules,
+                             const std::vector<int>& cuts);
 
 // Positions of a trace: one a step up to `limit` steps; of more, the
 // neighbours with the least added cost are joined until `limit` are left or

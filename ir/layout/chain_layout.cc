@@ -188,6 +188,12 @@ absl::StatusOr<ChainModel> PrepareChain(
     const std::vector<std::string>& published) {
   ASSIGN_OR_RETURN(std::vector<int> ends,
                    ChoosePositions(trace, weights, kMaxPositions));
+  return PrepareChainAt(trace, std::move(ends), weights, published);
+}
+
+absl::StatusOr<ChainModel> PrepareChainAt(
+    const Trace& trace, std::vector<int> ends, const CostWeights& weights,
+    const std::vector<std::string>& published) {
   ASSIGN_OR_RETURN(PathHistories histories,
                    PathHistories::Collect(trace, ends));
   ChainCost cost(histories, trace.epochs, ends, weights, published);
@@ -195,7 +201,7 @@ absl::StatusOr<ChainModel> PrepareChain(
                       std::vector<bool>(ends.size() + 1)};
   for (const CutRule& cut : trace.cuts) {
     auto end = std::lower_bound(ends.begin(), ends.end(), cut.step);
-    if (*end == cut.step) {
+    if (end != ends.end() && *end == cut.step) {
       (cut.forced ? rules.forced : rules.forbidden)[end - ends.begin() + 1] =
           true;
     }

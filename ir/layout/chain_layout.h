@@ -26,6 +26,11 @@ absl::StatusOr<ChainModel> PrepareChain(
     const Trace& trace, const CostWeights& weights,
     const std::vector<std::string>& published);
 
+// The same with these positions only.
+absl::StatusOr<ChainModel> PrepareChainAt(
+    const Trace& trace, std::vector<int> ends, const CostWeights& weights,
+    const std::vector<std::string>& published);
+
 // How the cuts came about, for the reasons of merges.
 struct CutContext {
   bool budget_binds = false;  // As many layers as are allowed.

@@ -318,25 +318,6 @@ void LockLayers(const Layers& layers,
   }
 }
 
-// Why the lock's layout must go, whatever it cost so far; empty if it need not.
-std::string WhyAnew(const LayerLock& lock, size_t layers, int limit,
-                    const LayoutOptions& options) {
-  if (layers > static_cast<size_t>(limit)) {
-    return absl::StrCat("it has ", layers, " layers, the limit is ", limit);
-  }
-  if (options.relayout == Relayout::kNow) {
-    return "a new layout was asked for";
-  }
-  if (options.relayout == Relayout::kNever) {
-    return "";
-  }
-  if (options.base_replaced) {
-    return "most of the base is new";
-  }
-  return options.writer == lock.writer ? ""
-                                       : "layers are written in another form";
-}
-
 }  // namespace
 
 PartitionDecision DecidePartition(const std::vector<Atom>& atoms, int epochs,
@@ -358,7 +339,8 @@ PartitionDecision DecidePartition(const std::vector<Atom>& atoms, int epochs,
   } else {
     std::vector<bool> lost;
     decision.layers = layers.Follow(LockedAtoms(*lock), lost);
-    std::string why = WhyAnew(*lock, decision.layers.size(), limit, options);
+    std::string why = WhyAnew(*lock, static_cast<int>(decision.layers.size()),
+                              limit, options);
     std::vector<UnitGroup> groups = layers.Groups(decision.layers, lost);
     std::vector<PartitionLayer> shadow = layers.Follow(lock->shadow, lost);
     decision.note = "kept";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "ir/layout/change_vector.h"
 
 namespace lamina::ir {
@@ -113,6 +114,24 @@ void SetShadow(std::vector<std::vector<std::string>> layers, LayerLock& lock) {
   lock.shadow = std::move(layers);
   lock.shadow_since = lock.epochs;
   lock.regret = 0;
+}
+
+std::string WhyAnew(const LayerLock& lock, int layers, int limit,
+                    const LayoutOptions& options) {
+  if (layers > limit) {
+    return absl::StrCat("it has ", layers, " layers, the limit is ", limit);
+  }
+  if (options.relayout == Relayout::kNow) {
+    return "a new layout was asked for";
+  }
+  if (options.relayout == Relayout::kNever) {
+    return "";
+  }
+  if (options.base_replaced) {
+    return "most of the base is new";
+  }
+  return options.writer == lock.writer ? ""
+                                       : "layers are written in another form";
 }
 
 void SetSettings(const LayoutOptions& options, LayerLock& lock) {

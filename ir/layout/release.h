@@ -58,6 +58,11 @@ LockStep UpdateRegret(const std::vector<UnitGroup>& groups,
 // The shadow is drawn anew from the history so far.
 void SetShadow(std::vector<std::vector<std::string>> layers, LayerLock& lock);
 
+// Why the lock's layout, now of so many layers, must go whatever it cost so
+// far; empty if it need not.
+std::string WhyAnew(const LayerLock& lock, int layers, int limit,
+                    const LayoutOptions& options);
+
 // What the lock says of the build's settings.
 void SetSettings(const LayoutOptions& options, LayerLock& lock);
 
