@@ -19,10 +19,10 @@ namespace lamina::ir {
 
 namespace {
 
-#ifdef NDEBUG
-constexpr bool kAlwaysVerify = false;
-#else
+#ifdef LAMINA_DEBUG
 constexpr bool kAlwaysVerify = true;
+#else
+constexpr bool kAlwaysVerify = false;
 #endif
 
 // A pass that breaks a graph must be caught before its result is built.

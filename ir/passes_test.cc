@@ -276,10 +276,10 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
 }
 
-#ifdef NDEBUG
-constexpr uint64_t kPrograms = 100'000;
-#else
+#ifdef LAMINA_DEBUG
 constexpr uint64_t kPrograms = 5'000;
+#else
+constexpr uint64_t kPrograms = 100'000;
 #endif
 
 TEST(Passes, RandomProgramsBuildTheSameTreeWithEachPassAndWithAll) {

@@ -32,6 +32,9 @@ class Verifier {
   absl::Status Verify() {
     RETURN_IF_ERROR(Require(moved_.size() == before_.nodes.size(),
                             "not every node is accounted for"));
+    for (const Target& target : before_.targets) {
+      Reach(target.root);
+    }
     for (const Witness& witness : witnesses_) {
       RETURN_IF_ERROR(Annotate(CheckWitness(witness), Name(witness.node)));
     }
@@ -132,24 +135,17 @@ class Verifier {
     return absl::InternalError("no such rule");
   }
 
-  bool Reaches(NodeId from, NodeId wanted, std::set<NodeId>& seen) const {
-    if (from == wanted) {
-      return true;
-    }
-    for (NodeId input : Before(from).inputs) {
-      if (seen.insert(input).second && Reaches(input, wanted, seen)) {
-        return true;
+  void Reach(NodeId node) {
+    if (reached_.insert(node).second) {
+      for (NodeId input : Before(node).inputs) {
+        Reach(input);
       }
     }
-    return false;
   }
 
   absl::Status CheckUnreachable(NodeId node) const {
-    std::set<NodeId> seen;
-    for (const Target& target : before_.targets) {
-      RETURN_IF_ERROR(Require(!Reaches(target.root, node, seen),
-                              "a target needs what was dropped"));
-    }
+    RETURN_IF_ERROR(
+        Require(!reached_.contains(node), "a target needs what was dropped"));
     return Require(!Moved(node).has_value(), "it is gone and yet it is there");
   }
 
@@ -217,6 +213,7 @@ class Verifier {
   const std::vector<std::optional<NodeId>>& moved_;
   const std::vector<Witness>& witnesses_;
   const Facts& facts_;
+  std::set<NodeId> reached_;  // What targets need.
   std::set<NodeId> gone_;
   std::set<NodeId> joins_;  // May run in the sandbox of their parents.
   // By copy: the commands that it took over, in order.
