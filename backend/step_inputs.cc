@@ -154,8 +154,7 @@ absl::Status FillDigests(CopyListing& listing, const SourceTrees& trees,
     if (!read) {
       continue;
     }
-    ASSIGN_OR_RETURN(UniqueFd fd,
-                     trees[files[i]->input - 1]->open(entry.path));
+    ASSIGN_OR_RETURN(UniqueFd fd, trees[files[i]->input - 1]->open(entry.path));
     Hasher hasher;
     while (true) {
       ASSIGN_OR_RETURN(size_t size,

@@ -62,7 +62,8 @@ absl::StatusOr<std::string> Encode(absl::string_view text) {
          !absl::ascii_isxdigit(text[i + 2]))) {
       return Wrong("has a `%` without two hex digits behind it");
     }
-    if (byte == ' ' || byte > 0x7E || absl::StrContains("\"<>\\^`{|}", text[i])) {
+    if (byte == ' ' || byte > 0x7E ||
+        absl::StrContains("\"<>\\^`{|}", text[i])) {
       absl::StrAppendFormat(&out, "%%%02X", unsigned{byte});
     } else {
       out.push_back(text[i]);
@@ -80,9 +81,8 @@ absl::Status ReadAuthority(absl::string_view text, Url& url) {
   size_t colon = text.rfind(':');
   if (colon != absl::string_view::npos && text.back() != ']') {
     absl::string_view port = text.substr(colon + 1);
-    if (!port.empty() &&
-        (!absl::SimpleAtoi(port, &url.port) || url.port < 1 ||
-         url.port > 65535 || !absl::ascii_isdigit(port[0]))) {
+    if (!port.empty() && (!absl::SimpleAtoi(port, &url.port) || url.port < 1 ||
+                          url.port > 65535 || !absl::ascii_isdigit(port[0]))) {
       return Wrong(absl::StrCat("has the port `", port,
                                 "`, which is no number from 1 to 65535"));
     }
@@ -150,8 +150,7 @@ absl::StatusOr<Url> Url::Resolve(absl::string_view reference) const {
     return absolute;
   }
   if (absl::StartsWith(reference, "//")) {
-    ASSIGN_OR_RETURN(Url absolute,
-                     Parse(absl::StrCat(scheme, ":", reference)));
+    ASSIGN_OR_RETURN(Url absolute, Parse(absl::StrCat(scheme, ":", reference)));
     absolute.user.clear();
     return absolute;
   }
@@ -161,17 +160,16 @@ absl::StatusOr<Url> Url::Resolve(absl::string_view reference) const {
   size_t mark = reference.find('?');
   absl::string_view target = reference.substr(0, mark);
   if (mark != absl::string_view::npos || !target.empty()) {
-    ASSIGN_OR_RETURN(
-        url.query,
-        Encode(mark == absl::string_view::npos ? absl::string_view()
-                                               : reference.substr(mark + 1)));
+    ASSIGN_OR_RETURN(url.query, Encode(mark == absl::string_view::npos
+                                           ? absl::string_view()
+                                           : reference.substr(mark + 1)));
   }
   ASSIGN_OR_RETURN(std::string encoded, Encode(target));
   if (absl::StartsWith(encoded, "/")) {
     url.path = RemoveDots(encoded);
   } else if (!encoded.empty()) {
-    url.path = RemoveDots(
-        absl::StrCat(path.substr(0, path.rfind('/') + 1), encoded));
+    url.path =
+        RemoveDots(absl::StrCat(path.substr(0, path.rfind('/') + 1), encoded));
   }
   return url;
 }
@@ -181,8 +179,8 @@ std::string Url::Authority() const {
 }
 
 std::string Url::ToString() const {
-  return absl::StrCat(scheme, "://", user, user.empty() ? "" : "@",
-                      Authority(), path, query.empty() ? "" : "?", query);
+  return absl::StrCat(scheme, "://", user, user.empty() ? "" : "@", Authority(),
+                      path, query.empty() ? "" : "?", query);
 }
 
 std::string Url::Shown() const {
@@ -193,7 +191,7 @@ int Url::PortOrDefault() const {
   if (port != 0) {
     return port;
   }
-  return scheme == "https" ? 443
+  return scheme == "https"  ? 443
          : scheme == "http" ? 80
          : scheme == "git"  ? 9418
          : scheme == "ssh"  ? 22

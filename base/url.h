@@ -10,12 +10,12 @@
 namespace lamina {
 
 struct Url {
-  std::string scheme;  // Lower case.
-  std::string user;    // "name:password" as written, without `@`.
-  std::string host;    // Lower case; an IPv6 address in brackets.
-  int port = 0;        // 0: the scheme's own.
-  std::string path;    // Encoded; begins with a slash.
-  std::string query;   // Encoded, without `?`.
+  std::string scheme;    // Lower case.
+  std::string user;      // "name:password" as written, without `@`.
+  std::string host;      // Lower case; an IPv6 address in brackets.
+  int port = 0;          // 0: the scheme's own.
+  std::string path;      // Encoded; begins with a slash.
+  std::string query;     // Encoded, without `?`.
   std::string fragment;  // As written, without `#`.
 
   // Takes SCHEME://[USER@]HOST[:PORT][PATH][?QUERY][#FRAGMENT] of any scheme.

@@ -49,9 +49,10 @@ class ContextReader {
       return AddLayout(rest);
     }
     if (ConsumeKind("target", rest)) {
-      return UsageError(absl::StrCat(
-          "--build-context ", name_, ": a target belongs to a bake file; build "
-          "it with `-t NAME`, then write docker-image:NAME"));
+      return UsageError(
+          absl::StrCat("--build-context ", name_,
+                       ": a target belongs to a bake file; build "
+                       "it with `-t NAME`, then write docker-image:NAME"));
     }
     if (ConsumeKind("local", rest)) {
       return AddFolder(std::string(rest));
@@ -116,8 +117,9 @@ class ContextReader {
       wanted = std::string(text.substr(mark + 1));
     }
     if (!FileExists(JoinPath(path, "index.json"))) {
-      return Wrong(absl::StrCat("`", path, "` is no OCI layout: it has no "
-                                           "index.json"));
+      return Wrong(absl::StrCat("`", path,
+                                "` is no OCI layout: it has no "
+                                "index.json"));
     }
     ASSIGN_OR_RETURN(backend::Store * store, remote_.GetStore());
     backend::Store* into = remote_.writes() ? store : nullptr;
@@ -127,9 +129,8 @@ class ContextReader {
                       absl::StrCat("--build-context ", name_, ": ", path));
     }
     // A name of its own, as the image may have none.
-    ir::ImageReference reference = {.domain = "oci-layout",
-                                    .path = "image",
-                                    .digest = image->ToString()};
+    ir::ImageReference reference = {
+        .domain = "oci-layout", .path = "image", .digest = image->ToString()};
     input_.layout_images[reference.Full()] = *image;
     Add({.kind = frontend::NamedContext::Kind::kImage,
          .image = std::move(reference)});
@@ -144,8 +145,7 @@ class ContextReader {
     }
     if (fetched->build_file.has_value()) {
       // One file, under the name that its URL gives it.
-      RETURN_IF_ERROR(ReplaceFile(JoinPath(fetched->folder,
-                                           fetched->file_name),
+      RETURN_IF_ERROR(ReplaceFile(JoinPath(fetched->folder, fetched->file_name),
                                   *fetched->build_file, 0600, false));
     }
     backend::LocalContext context;

@@ -74,8 +74,7 @@ absl::StatusOr<backend::RemoteSources*> RemoteAccess::GetSources(
   backend::RemoteOptions options;
   options.network = rights_ == Rights::kUseNetwork;
   options.refresh = invocation.GetBool("no-cache");
-  ASSIGN_OR_RETURN(options.downloads,
-                   ReadDownloadOptions(invocation, cancel_));
+  ASSIGN_OR_RETURN(options.downloads, ReadDownloadOptions(invocation, cancel_));
   options.cancel = cancel_;
   options.secret = [secrets = resources.secrets](
                        const std::string& id) -> absl::StatusOr<std::string> {

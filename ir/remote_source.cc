@@ -67,7 +67,8 @@ class GitUrlReader {
       rest = rest.substr(0, mark);
     }
     RETURN_IF_ERROR(ReadRepository(rest));
-    for (absl::string_view field : absl::StrSplit(query, '&', absl::SkipEmpty())) {
+    for (absl::string_view field :
+         absl::StrSplit(query, '&', absl::SkipEmpty())) {
       RETURN_IF_ERROR(ReadField(field));
     }
     RETURN_IF_ERROR(Finish());
@@ -134,8 +135,7 @@ class GitUrlReader {
     }
     if (!tree().ref.empty() && tree().ref != ref) {
       return WrongAt(part, absl::StrCat("has two refs; ref conflicts: ",
-                                        Quote(tree().ref), " vs ",
-                                        Quote(ref)));
+                                        Quote(tree().ref), " vs ", Quote(ref)));
     }
     tree().ref = std::string(ref);
     return absl::OkStatus();
@@ -154,9 +154,9 @@ class GitUrlReader {
       clean.clear();
     }
     if (!tree().subdir.empty() && tree().subdir != clean) {
-      return WrongAt(part, absl::StrCat("has two folders; subdir conflicts: ",
-                                        Quote(tree().subdir), " vs ",
-                                        Quote(clean)));
+      return WrongAt(part,
+                     absl::StrCat("has two folders; subdir conflicts: ",
+                                  Quote(tree().subdir), " vs ", Quote(clean)));
     }
     tree().subdir = std::move(clean);
     return absl::OkStatus();
@@ -169,7 +169,8 @@ class GitUrlReader {
     std::optional<std::string> value =
         bare ? "" : DecodePercent(field.substr(equals + 1), /*plus=*/true);
     if (!value.has_value()) {
-      return WrongAt(field, absl::StrCat("has a bad `%` in query ", Quote(key)));
+      return WrongAt(field,
+                     absl::StrCat("has a bad `%` in query ", Quote(key)));
     }
     if (key == "keep-git-dir" || key == "submodules" ||
         key == "fetch-by-commit") {
@@ -181,9 +182,8 @@ class GitUrlReader {
       return ReportUnknownKey(key);
     }
     if (value->empty()) {
-      return WrongAt(field,
-                     absl::StrCat("is incomplete: query ", Quote(key),
-                                  " has no value"));
+      return WrongAt(field, absl::StrCat("is incomplete: query ", Quote(key),
+                                         " has no value"));
     }
     auto [known, is_new] = values_.emplace(key, Field{*value, field});
     if (!is_new) {
@@ -195,27 +195,25 @@ class GitUrlReader {
 
   absl::Status ReportUnknownKey(absl::string_view key) {
     At(key);
-    std::optional<std::string> near =
-        Closest(key, {"ref", "branch", "tag", "subdir", "commit", "checksum",
-                      "keep-git-dir", "submodules", "fetch-by-commit",
-                      "mtime"});
+    std::optional<std::string> near = Closest(
+        key, {"ref", "branch", "tag", "subdir", "commit", "checksum",
+              "keep-git-dir", "submodules", "fetch-by-commit", "mtime"});
     std::string hint =
         near.has_value()
             ? absl::StrCat("; did you mean `", *near, "`?")
             : "; known are ref, branch, tag, subdir, commit, checksum, "
               "keep-git-dir, submodules, fetch-by-commit and mtime";
     mistake_.better = near.value_or("");
-    return Wrong(
-        absl::StrCat("has an unexpected query ", Quote(key), hint));
+    return Wrong(absl::StrCat("has an unexpected query ", Quote(key), hint));
   }
 
   absl::Status ReadSwitch(absl::string_view key, absl::string_view value,
                           absl::string_view field) {
     bool on = value == "true" || value == "1";
     if (!on && value != "false" && value != "0") {
-      return WrongAt(field, absl::StrCat("has query ", Quote(key), " with ",
-                                         Quote(value),
-                                         "; write true or false"));
+      return WrongAt(
+          field, absl::StrCat("has query ", Quote(key), " with ", Quote(value),
+                              "; write true or false"));
     }
     if (!switches_.emplace(key, on).second) {
       return WrongAt(field, absl::StrCat("is ambiguous: query ", Quote(key),
@@ -245,8 +243,7 @@ class GitUrlReader {
     RETURN_IF_ERROR(CheckCommit(commit));
     if (!tree().checksum.empty() && tree().checksum != commit) {
       return Wrong(absl::StrCat("has two commits; checksum mismatch ",
-                                Quote(tree().checksum),
-                                " != ", Quote(commit)));
+                                Quote(tree().checksum), " != ", Quote(commit)));
     }
     tree().checksum = commit;
     return absl::OkStatus();
@@ -254,7 +251,8 @@ class GitUrlReader {
 
   absl::Status Finish() {
     if (values_.count("branch") > 0 && values_.count("tag") > 0) {
-      return WrongAt(values_.at("tag").part, "is ambiguous: branch conflicts with tag");
+      return WrongAt(values_.at("tag").part,
+                     "is ambiguous: branch conflicts with tag");
     }
     RETURN_IF_ERROR(SetNamed("ref", ""));
     RETURN_IF_ERROR(SetNamed("tag", "refs/tags/"));
@@ -381,7 +379,8 @@ absl::Status CheckFileChecksum(absl::string_view text, UrlMistake& mistake) {
                                 fixed, "`?"));
     }
   }
-  if (absl::StartsWith(lower, "sha512:") || absl::StartsWith(lower, "sha384:")) {
+  if (absl::StartsWith(lower, "sha512:") ||
+      absl::StartsWith(lower, "sha384:")) {
     return Wrong(absl::StrCat("files are verified with sha256 only, not with ",
                               lower.substr(0, 6)));
   }

@@ -38,8 +38,7 @@ struct GitUrl {
 // repository for other reasons. Fragment `#REF[:SUBDIR]`; query `ref` `branch`
 // `tag` `subdir` `commit` `checksum` `keep-git-dir` `submodules`
 // `fetch-by-commit` `mtime`.
-absl::StatusOr<GitUrl> ParseGitUrl(absl::string_view text,
-                                   UrlMistake& mistake);
+absl::StatusOr<GitUrl> ParseGitUrl(absl::string_view text, UrlMistake& mistake);
 
 // "sha256:" and 64 lower-case hex digits.
 absl::Status CheckFileChecksum(absl::string_view text, UrlMistake& mistake);

@@ -42,7 +42,8 @@ TEST(GitUrl, FragmentsAndQueriesSayWhatIsWanted) {
 
 TEST(GitUrl, MistakesNameTheirPart) {
   const std::pair<const char*, const char*> kCases[] = {
-      {"git://h/x?ref=a#b", "[ref=a] has two refs; ref conflicts: \"b\" vs \"a\""},
+      {"git://h/x?ref=a#b",
+       "[ref=a] has two refs; ref conflicts: \"b\" vs \"a\""},
       {"git://h/x?subdir=a#:b",
        "[subdir=a] has two folders; subdir conflicts: \"b\" vs \"a\""},
       {"git://h/x?branch=a&tag=b",
@@ -74,8 +75,7 @@ TEST(GitUrl, MistakesNameTheirPart) {
        "[a..b] asks for \"a..b\", which is no name of a branch, a tag or a "
        "commit"},
       {"git://h", "[] names no repository"},
-      {"git@-oProxyCommand=x:y",
-       "[] has `-oProxyCommand=x` for a host name"},
+      {"git@-oProxyCommand=x:y", "[] has `-oProxyCommand=x` for a host name"},
       {"git@h:--x", "[] is no repository of the form user@host:path"},
       {"-x@h:y", "[] is no repository of the form user@host:path"},
   };
@@ -85,9 +85,9 @@ TEST(GitUrl, MistakesNameTheirPart) {
 }
 
 TEST(RemoteSource, KindsAreToldApart) {
-  for (const char* git : {"git://h/x", "ssh://h/x", "git@h:x", "u.v@h:a/b",
-                          "https://h/x.git", "http://h/x.git#a.b:c",
-                          "https://h/x.git?ref=y"}) {
+  for (const char* git :
+       {"git://h/x", "ssh://h/x", "git@h:x", "u.v@h:a/b", "https://h/x.git",
+        "http://h/x.git#a.b:c", "https://h/x.git?ref=y"}) {
     EXPECT_TRUE(IsGitSource(git)) << git;
   }
   for (const char* path : {"./git@h:x", "../a@b:c", "a/b@c:d", "x.git", "@h:x",
@@ -135,7 +135,8 @@ TEST(Checksum, IsReadInOneFormOnly) {
   EXPECT_TRUE(CheckFileChecksum("sha256:" + hex, mistake).ok());
   EXPECT_FALSE(CheckFileChecksum(hex, mistake).ok());
   EXPECT_EQ(mistake.better, "sha256:" + hex);
-  EXPECT_FALSE(CheckFileChecksum("SHA256:" + std::string(64, 'A'), mistake).ok());
+  EXPECT_FALSE(
+      CheckFileChecksum("SHA256:" + std::string(64, 'A'), mistake).ok());
   EXPECT_EQ(mistake.better, "sha256:" + hex);
   EXPECT_FALSE(CheckFileChecksum("sha256:aa", mistake).ok());
   EXPECT_EQ(mistake.better, "");

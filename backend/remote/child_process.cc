@@ -120,8 +120,7 @@ absl::Status ReadOutput(const ChildProcess& process, int out, int err,
 absl::StatusOr<ChildResult> RunChild(const ChildProcess& process) {
   ASSIGN_OR_RETURN(Pipe out, MakePipe());
   ASSIGN_OR_RETURN(Pipe err, MakePipe());
-  ASSIGN_OR_RETURN(pid_t pid,
-                   Spawn(process, out.write.get(), err.write.get()));
+  ASSIGN_OR_RETURN(pid_t pid, Spawn(process, out.write.get(), err.write.get()));
   out.write = UniqueFd();
   err.write = UniqueFd();
   ChildResult result;
@@ -134,8 +133,7 @@ absl::StatusOr<ChildResult> RunChild(const ChildProcess& process) {
   while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
   }
   RETURN_IF_ERROR(Annotate(status, process.args[0]));
-  result.exit_code =
-      WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
+  result.exit_code = WIFEXITED(code) ? WEXITSTATUS(code) : 128 + WTERMSIG(code);
   return result;
 }
 

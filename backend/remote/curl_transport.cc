@@ -26,8 +26,8 @@ namespace {
 constexpr char kLibrary[] = "libcurl.so.4";
 constexpr long kConnectSeconds = 30;  // NOLINT: curl takes long.
 // A slower transfer counts as a broken connection.
-constexpr long kSlowBytes = 1000;   // NOLINT: a second.
-constexpr long kSlowSeconds = 60;   // NOLINT
+constexpr long kSlowBytes = 1000;  // NOLINT: a second.
+constexpr long kSlowSeconds = 60;  // NOLINT
 
 struct Curl {
   decltype(&curl_global_init) global_init;
@@ -52,8 +52,8 @@ const Curl* LoadCurl() {
     finder.Find(table.strerror, "curl_easy_strerror");
     finder.Find(table.append, "curl_slist_append");
     finder.Find(table.free_all, "curl_slist_free_all");
-    bool good = finder.complete() &&
-                table.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    bool good =
+        finder.complete() && table.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     return good ? &table : nullptr;
   }();
   return loaded;
@@ -99,8 +99,8 @@ Nearness NearnessOf(const sockaddr& address) {
 
 // Behind a proxy the peer is the proxy, which is the user's own choice.
 bool HasProxy() {
-  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY",
-                           "all_proxy", "ALL_PROXY"}) {
+  for (const char* name :
+       {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
     const char* value = getenv(name);
     if (value != nullptr && *value != '\0') {
       return true;
@@ -114,8 +114,12 @@ class Exchange {
  public:
   Exchange(const Curl& curl, const CurlOptions& options,
            const HttpRequest& request, const HttpReceiver& receiver)
-      : curl_(curl), options_(options), request_(request),
-        receiver_(receiver), proxied_(HasProxy()), handle_(curl.init()) {}
+      : curl_(curl),
+        options_(options),
+        request_(request),
+        receiver_(receiver),
+        proxied_(HasProxy()),
+        handle_(curl.init()) {}
   ~Exchange() {
     curl_.free_all(headers_);
     curl_.cleanup(handle_);
@@ -157,8 +161,8 @@ class Exchange {
       Set(CURLOPT_CAINFO, options_.ca_file.c_str());
     }
     for (const auto& [name, value] : request_.headers) {
-      headers_ = curl_.append(headers_,
-                              absl::StrCat(name, ": ", value).c_str());
+      headers_ =
+          curl_.append(headers_, absl::StrCat(name, ": ", value).c_str());
     }
     Set(CURLOPT_HTTPHEADER, headers_);
     Set(CURLOPT_HEADERFUNCTION, &Exchange::OnHeader);
@@ -253,9 +257,10 @@ class Exchange {
     auto* exchange = static_cast<Exchange*>(self);
     Nearness nearness = NearnessOf(address->addr);
     if (!exchange->proxied_ && nearness > exchange->request_.nearest) {
-      exchange->status_ = absl::PermissionDeniedError(absl::StrCat(
-          exchange->Host(), " has an address inside the local network, where "
-          "a server outside of it may not send us"));
+      exchange->status_ = absl::PermissionDeniedError(
+          absl::StrCat(exchange->Host(),
+                       " has an address inside the local network, where "
+                       "a server outside of it may not send us"));
       return CURL_SOCKET_BAD;
     }
     exchange->head_.peer = nearness;

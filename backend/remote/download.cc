@@ -83,8 +83,7 @@ class Downloader {
 
   absl::StatusOr<Downloaded> Run(const std::string& path) {
     ASSIGN_OR_RETURN(start_, Url::Parse(request_.url));
-    ASSIGN_OR_RETURN(file_,
-                     OpenFile(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+    ASSIGN_OR_RETURN(file_, OpenFile(path, O_RDWR | O_CREAT | O_EXCL, 0600));
     deadline_ = options_.now() + options_.most_seconds;
     RETURN_IF_ERROR(TryUntilDone());
     if (done_.not_modified) {
@@ -125,10 +124,10 @@ class Downloader {
       }
       size_before = size_;
       if (tries >= options_.tries) {
-        return absl::UnavailableError(absl::StrCat(
-            status.message(), tries > 1 ? absl::StrCat(", ", tries, " times")
-                                        : "",
-            "; see whether the server is there, and try again"));
+        return absl::UnavailableError(
+            absl::StrCat(status.message(),
+                         tries > 1 ? absl::StrCat(", ", tries, " times") : "",
+                         "; see whether the server is there, and try again"));
       }
       double most = std::min(options_.first_delay * std::pow(2, tries - 1),
                              options_.most_delay);
@@ -145,10 +144,9 @@ class Downloader {
         return absl::OkStatus();
       }
       if (redirects == options_.max_redirects) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(start_.Shown(), " redirects more than ",
-                         options_.max_redirects,
-                         " times; write the URL that it leads to"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            start_.Shown(), " redirects more than ", options_.max_redirects,
+            " times; write the URL that it leads to"));
       }
       ASSIGN_OR_RETURN(url, Next(url));
       nearest = std::min(nearest, peer_);
@@ -187,13 +185,13 @@ class Downloader {
       return std::exchange(failed_, false) ? status : CheckWhole(url);
     }
     host_unknown_ = absl::IsNotFound(status);
-    std::string hint =
-        host_unknown_ ? "; check its name, and the network of this machine"
-        : absl::IsUnauthenticated(status)
-            ? "; name the certificates to trust in SSL_CERT_FILE"
-            : "";
-    return absl::Status(status.code(),
-                        absl::StrCat(url.Shown(), ": ", status.message(), hint));
+    std::string hint = host_unknown_
+                           ? "; check its name, and the network of this machine"
+                       : absl::IsUnauthenticated(status)
+                           ? "; name the certificates to trust in SSL_CERT_FILE"
+                           : "";
+    return absl::Status(
+        status.code(), absl::StrCat(url.Shown(), ": ", status.message(), hint));
   }
 
   std::vector<std::pair<std::string, std::string>> Headers(
@@ -219,8 +217,7 @@ class Downloader {
 
   // Without a checksum only a strong ETag says that the file is still the same.
   bool CanResume() const {
-    return size_ > 0 &&
-           (request_.checksum.has_value() || IsStrong(done_.etag));
+    return size_ > 0 && (request_.checksum.has_value() || IsStrong(done_.etag));
   }
 
   absl::Status Fail(absl::Status status) {
@@ -296,9 +293,9 @@ class Downloader {
       return Fail(TooLarge());
     }
     if (options_.now() > deadline_) {
-      return Fail(absl::DeadlineExceededError(absl::StrCat(
-          start_.Shown(), " took longer than ", options_.most_seconds / 3600,
-          " hours")));
+      return Fail(absl::DeadlineExceededError(
+          absl::StrCat(start_.Shown(), " took longer than ",
+                       options_.most_seconds / 3600, " hours")));
     }
     absl::Status written = WriteAll(file_.get(), bytes);
     if (!written.ok()) {
@@ -324,8 +321,8 @@ class Downloader {
 
   // A status that is no success.
   absl::Status Refused(const Url& url, const HttpHead& head) {
-    std::string text =
-        absl::StrCat(url.Shown(), " answers ", head.status, Phrase(head.status));
+    std::string text = absl::StrCat(url.Shown(), " answers ", head.status,
+                                    Phrase(head.status));
     if (IsTemporary(head.status)) {
       asked_delay_ = AskedDelay(head.Header("retry-after"));
       return absl::UnavailableError(text);
@@ -382,9 +379,9 @@ absl::StatusOr<Downloaded> Download(const DownloadRequest& request,
 }
 
 std::optional<int64_t> ParseHttpDate(const std::string& text) {
-  for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT",
-                           "%A, %d-%b-%y %H:%M:%S GMT",
-                           "%a %b %d %H:%M:%S %Y"}) {
+  for (const char* form :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %d %H:%M:%S %Y"}) {
     struct tm parts = {};
     const char* end = strptime(text.c_str(), form, &parts);
     if (end != nullptr && *end == '\0') {

@@ -20,9 +20,9 @@ struct DownloadOptions {
   int max_redirects = 10;
   int64_t most_seconds = 6 * 3600;
   int tries = 5;
-  double first_delay = 1;   // Seconds; doubled for each try.
+  double first_delay = 1;  // Seconds; doubled for each try.
   double most_delay = 30;
-  double most_asked = 60;   // Of what a server may ask for with Retry-After.
+  double most_asked = 60;  // Of what a server may ask for with Retry-After.
   // Time is a parameter. `jitter` answers a number from 0 to 1.
   std::function<void(double seconds)> sleep;
   std::function<double()> jitter;

@@ -48,9 +48,9 @@ class DownloadTest : public testing::Test {
 };
 
 TEST_F(DownloadTest, ABodyIsSavedWithWhatNamesIt) {
-  transport_.Add("https://h/f", {.headers = {{"etag", "\"1\""},
-                                             {"last-modified", "then"}},
-                                 .body = "bytes"});
+  transport_.Add("https://h/f",
+                 {.headers = {{"etag", "\"1\""}, {"last-modified", "then"}},
+                  .body = "bytes"});
   EXPECT_EQ(Get("https://h/f"), "bytes");
   EXPECT_EQ(last_.etag, "\"1\"");
   EXPECT_EQ(last_.last_modified, "then");
@@ -59,8 +59,8 @@ TEST_F(DownloadTest, ABodyIsSavedWithWhatNamesIt) {
 
 TEST_F(DownloadTest, AnUnchangedFileIsNotSentAgain) {
   transport_.Add("https://h/f", {.status = 304});
-  DownloadRequest request = {.url = "https://h/f", .etag = "\"1\"",
-                             .last_modified = "then"};
+  DownloadRequest request = {
+      .url = "https://h/f", .etag = "\"1\"", .last_modified = "then"};
   EXPECT_EQ(Get(request), "not modified");
   EXPECT_EQ(Sent(transport_.requests[0], "If-None-Match"), "\"1\"");
   EXPECT_EQ(Sent(transport_.requests[0], "If-Modified-Since"), "");
@@ -74,8 +74,9 @@ TEST_F(DownloadTest, AnUnchangedFileIsNotSentAgain) {
 }
 
 TEST_F(DownloadTest, RedirectsAreFollowedAndLimited) {
-  transport_.Add("https://h/a", {.status = 302, .headers = {{"location", "b?x"}},
-                                 .body = "moved"});
+  transport_.Add(
+      "https://h/a",
+      {.status = 302, .headers = {{"location", "b?x"}}, .body = "moved"});
   transport_.Add("https://h/b?x",
                  {.status = 307, .headers = {{"location", "https://o/c"}}});
   transport_.Add("https://o/c", {.body = "there"});
@@ -125,8 +126,8 @@ TEST_F(DownloadTest, ARedirectNeverLeadsNearerToUs) {
 
 TEST_F(DownloadTest, TemporaryFailuresAreTriedAgain) {
   transport_.Add("https://h/f", {.status = 503});
-  transport_.Add("https://h/f", {.status = 0,
-                                 .error = absl::UnavailableError("refused")});
+  transport_.Add("https://h/f",
+                 {.status = 0, .error = absl::UnavailableError("refused")});
   transport_.Add("https://h/f",
                  {.status = 429, .headers = {{"retry-after", "7"}}});
   transport_.Add("https://h/f",
@@ -151,8 +152,8 @@ TEST_F(DownloadTest, LastingFailuresSayWhatToDo) {
   EXPECT_EQ(Get("https://h/s"),
             "error: https://h/s answers 403 Forbidden; pass a token with "
             "`--secret id=HTTP_AUTH_TOKEN_h,src=FILE`");
-  transport_.Add("https://h/t", {.status = 0,
-                                 .error = absl::UnauthenticatedError("bad")});
+  transport_.Add("https://h/t",
+                 {.status = 0, .error = absl::UnauthenticatedError("bad")});
   EXPECT_EQ(Get("https://h/t"),
             "error: https://h/t: bad; name the certificates to trust in "
             "SSL_CERT_FILE");
@@ -189,8 +190,9 @@ TEST_F(DownloadTest, TheSizeIsLimited) {
 
 TEST_F(DownloadTest, ACutDownloadGoesOnWhereItWas) {
   absl::Status cut = absl::UnavailableError("reset");
-  transport_.Add("https://h/f",
-                 {.headers = {{"etag", "\"1\""}}, .body = "one ", .error = cut});
+  transport_.Add(
+      "https://h/f",
+      {.headers = {{"etag", "\"1\""}}, .body = "one ", .error = cut});
   transport_.Add("https://h/f", {.status = 206,
                                  .headers = {{"content-range", "bytes 4-6/7"}},
                                  .body = "two"});
@@ -201,8 +203,9 @@ TEST_F(DownloadTest, ACutDownloadGoesOnWhereItWas) {
 
 TEST_F(DownloadTest, WithoutAStrongETagACutDownloadBeginsAnew) {
   absl::Status cut = absl::UnavailableError("reset");
-  transport_.Add("https://h/f", {.headers = {{"etag", "W/\"1\""}},
-                                 .body = "one ", .error = cut});
+  transport_.Add(
+      "https://h/f",
+      {.headers = {{"etag", "W/\"1\""}}, .body = "one ", .error = cut});
   transport_.Add("https://h/f", {.body = "all"});
   EXPECT_EQ(Get("https://h/f"), "all");
   EXPECT_EQ(Sent(transport_.requests[1], "Range"), "");
@@ -210,8 +213,9 @@ TEST_F(DownloadTest, WithoutAStrongETagACutDownloadBeginsAnew) {
 
 TEST_F(DownloadTest, WrongRangesAreNotBelieved) {
   absl::Status cut = absl::UnavailableError("reset");
-  transport_.Add("https://h/f",
-                 {.headers = {{"etag", "\"1\""}}, .body = "one ", .error = cut});
+  transport_.Add(
+      "https://h/f",
+      {.headers = {{"etag", "\"1\""}}, .body = "one ", .error = cut});
   transport_.Add("https://h/f", {.status = 206,
                                  .headers = {{"content-range", "bytes 2-6/7"}},
                                  .body = "e two"});

@@ -47,8 +47,9 @@ class FakeTransport : public Transport {
       }
       // In two pieces, as a network would.
       size_t half = answer.body.size() / 2;
-      for (absl::string_view part : {absl::string_view(answer.body).substr(0, half),
-                                     absl::string_view(answer.body).substr(half)}) {
+      for (absl::string_view part :
+           {absl::string_view(answer.body).substr(0, half),
+            absl::string_view(answer.body).substr(half)}) {
         if (absl::Status status = receiver.on_body(part); !status.ok()) {
           return status;
         }

@@ -95,33 +95,27 @@ absl::Status GitRepository::WriteSecretConfig() {
   if (!config_.valid()) {
     return ErrnoError("make a memory file");
   }
-  std::string value = absl::StrReplaceAll(
-      options_.authorization, {{"\\", "\\\\"}, {"\"", "\\\""}});
-  return WriteAll(config_.get(),
-                  absl::StrCat("[http \"", url.scheme, "://", url.Authority(),
-                               "/\"]\n extraHeader = \"Authorization: ", value,
-                               "\"\n"));
+  std::string value = absl::StrReplaceAll(options_.authorization,
+                                          {{"\\", "\\\\"}, {"\"", "\\\""}});
+  return WriteAll(
+      config_.get(),
+      absl::StrCat("[http \"", url.scheme, "://", url.Authority(),
+                   "/\"]\n extraHeader = \"Authorization: ", value, "\"\n"));
 }
 
 absl::StatusOr<ChildProcess> GitRepository::Command(
     const std::vector<std::string>& args, absl::string_view protocols) {
   RETURN_IF_ERROR(WriteSecretConfig());
   std::string config =
-      config_.valid()
-          ? absl::StrCat("/proc/", getpid(), "/fd/", config_.get())
-          : "/dev/null";
+      config_.valid() ? absl::StrCat("/proc/", getpid(), "/fd/", config_.get())
+                      : "/dev/null";
   // The URL comes as configuration: it is in no argument that others can see.
   const std::pair<absl::string_view, std::string> kSettings[] = {
-      {"remote.origin.url", url_},
-      {"core.hooksPath", "/dev/null"},
-      {"core.fsmonitor", "false"},
-      {"core.autocrlf", "false"},
-      {"core.symlinks", "true"},
-      {"gc.auto", "0"},
-      {"maintenance.auto", "false"},
-      {"advice.detachedHead", "false"},
-      {"http.lowSpeedLimit", "1000"},
-      {"http.lowSpeedTime", "60"},
+      {"remote.origin.url", url_},    {"core.hooksPath", "/dev/null"},
+      {"core.fsmonitor", "false"},    {"core.autocrlf", "false"},
+      {"core.symlinks", "true"},      {"gc.auto", "0"},
+      {"maintenance.auto", "false"},  {"advice.detachedHead", "false"},
+      {"http.lowSpeedLimit", "1000"}, {"http.lowSpeedTime", "60"},
       {"safe.bareRepository", "all"},
   };
   ChildProcess process;
@@ -257,9 +251,10 @@ absl::StatusOr<GitRef> GitRepository::Resolve(const std::string& ref) {
 
 absl::Status GitRepository::Unknown(const std::string& ref) {
   if (ref.empty()) {
-    return absl::NotFoundError(absl::StrCat(
-        HidePassword(url_), " has no default branch; name a branch, a tag or "
-        "a commit behind `#`"));
+    return absl::NotFoundError(
+        absl::StrCat(HidePassword(url_),
+                     " has no default branch; name a branch, a tag or "
+                     "a commit behind `#`"));
   }
   ASSIGN_OR_RETURN(
       std::string text,
@@ -280,11 +275,11 @@ absl::Status GitRepository::Unknown(const std::string& ref) {
   if (std::optional<std::string> near = Closest(wanted, names)) {
     hint = absl::StrCat("; did you mean `", *near, "`?");
   } else if (!names.empty() && names.size() <= 8) {
-    hint = absl::StrCat("; it has ", EscapeControls(absl::StrJoin(names, ", ")));
+    hint =
+        absl::StrCat("; it has ", EscapeControls(absl::StrJoin(names, ", ")));
   }
-  return absl::NotFoundError(absl::StrCat(HidePassword(url_),
-                                          " has no branch or tag `", ref, "`",
-                                          hint));
+  return absl::NotFoundError(absl::StrCat(
+      HidePassword(url_), " has no branch or tag `", ref, "`", hint));
 }
 
 absl::StatusOr<std::optional<std::string>> GitRepository::FindCommit(
@@ -355,8 +350,8 @@ absl::Status GitRepository::Fetch(const GitRef& ref) {
     }
   }
   RETURN_IF_ERROR(fetched.status());
-  return absl::NotFoundError(absl::StrCat(HidePassword(url_),
-                                          " has no commit ", ref.commit,
+  return absl::NotFoundError(absl::StrCat(HidePassword(url_), " has no commit ",
+                                          ref.commit,
                                           " in its branches and tags"));
 }
 
@@ -371,8 +366,7 @@ absl::StatusOr<int64_t> GitRepository::CommitTime(const std::string& commit) {
   return seconds;
 }
 
-absl::Status GitRepository::CheckOut(const GitRef& ref,
-                                     const ir::GitTree& tree,
+absl::Status GitRepository::CheckOut(const GitRef& ref, const ir::GitTree& tree,
                                      const std::string& path) {
   std::string branch = ref.name;
   bool is_branch = absl::StartsWith(branch, "refs/heads/");

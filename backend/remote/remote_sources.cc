@@ -50,8 +50,9 @@ std::string Shown(const std::string& url) {
 
 absl::Status NotHere(const std::string& what) {
   return absl::FailedPreconditionError(
-      absl::StrCat(what, " is not in the store, and nothing is fetched with "
-                         "--offline"));
+      absl::StrCat(what,
+                   " is not in the store, and nothing is fetched with "
+                   "--offline"));
 }
 
 absl::Status WrongCommit(const ir::GitTree& tree, const GitRef& ref) {
@@ -60,8 +61,7 @@ absl::Status WrongCommit(const ir::GitTree& tree, const GitRef& ref) {
   return absl::DataLossError(absl::StrCat(
       name, " of ", Shown(tree.url), " is commit ", ref.commit,
       ref.tag.empty() ? "" : absl::StrCat(" (tag ", ref.tag, ")"), ", not ",
-      tree.checksum,
-      "; the ref was moved, or the checksum was never its own"));
+      tree.checksum, "; the ref was moved, or the checksum was never its own"));
 }
 
 bool Fits(const ir::GitTree& tree, const GitRef& ref) {
@@ -90,8 +90,8 @@ bool IsRemote(const ir::Op& op) {
          std::holds_alternative<ir::GitTree>(op);
 }
 
-absl::StatusOr<RemoteStates> RemoteSources::Resolve(
-    const ir::BuildGraph& graph, Diagnostics& diagnostics) {
+absl::StatusOr<RemoteStates> RemoteSources::Resolve(const ir::BuildGraph& graph,
+                                                    Diagnostics& diagnostics) {
   std::vector<const ir::Node*> nodes;
   for (const ir::Node& node : graph.nodes) {
     if (IsRemote(node.op)) {
@@ -100,8 +100,7 @@ absl::StatusOr<RemoteStates> RemoteSources::Resolve(
   }
   std::vector<absl::StatusOr<RemoteState>> found(nodes.size(),
                                                  absl::UnknownError(""));
-  ForEach(nodes.size(),
-          [&](size_t i) { found[i] = ResolveOne(nodes[i]->op); });
+  ForEach(nodes.size(), [&](size_t i) { found[i] = ResolveOne(nodes[i]->op); });
   RemoteStates states;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!found[i].ok()) {
@@ -136,7 +135,10 @@ absl::Status RemoteSources::Fetch(const ir::BuildGraph& graph,
 absl::StatusOr<RemoteState> RemoteSources::FetchOne(const ir::Op& op) {
   ASSIGN_OR_RETURN(RemoteState state, ResolveOne(op));
   if (!state.identity.has_value()) {
-    return absl::FailedPreconditionError(state.unknown);
+    return absl::FailedPreconditionError(
+        absl::StrCat(state.unknown,
+                     "; nothing is fetched here, only by a build without "
+                     "--offline"));
   }
   RETURN_IF_ERROR(FetchInto(op, state));
   return state;
@@ -174,8 +176,7 @@ absl::StatusOr<RemoteState> RemoteSources::ResolveFile(
   if (!options_.network) {
     if (!record.has_value()) {
       state.unknown = absl::StrCat(
-          "`", Shown(file.url),
-          "` was never fetched: its content is unknown");
+          "`", Shown(file.url), "` was never fetched: its content is unknown");
       return state;
     }
     state.content = record->content;
@@ -274,8 +275,7 @@ RemoteSources::FileHeaders(const std::string& url) {
 
 // --- git -------------------------------------------------------------------
 
-absl::StatusOr<RemoteState> RemoteSources::ResolveGit(
-    const ir::GitTree& tree) {
+absl::StatusOr<RemoteState> RemoteSources::ResolveGit(const ir::GitTree& tree) {
   RemoteState state;
   bool fixed = ir::IsWholeCommit(tree.checksum);
   if (fixed || ir::IsWholeCommit(tree.ref)) {
@@ -382,9 +382,8 @@ absl::StatusOr<GitRepository> RemoteSources::OpenGit(const std::string& url) {
           options.authorization =
               id == "GIT_AUTH_HEADER"
                   ? *secret
-                  : absl::StrCat("Basic ",
-                                 absl::Base64Escape(absl::StrCat(
-                                     "x-access-token:", *secret)));
+                  : absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(
+                                               "x-access-token:", *secret)));
         }
       }
     }
@@ -444,8 +443,8 @@ void RemoteSources::ForEach(size_t count,
     }
   };
   std::vector<std::thread> helpers;
-  for (size_t i = 1;
-       i < std::min(count, static_cast<size_t>(options_.at_once)); ++i) {
+  for (size_t i = 1; i < std::min(count, static_cast<size_t>(options_.at_once));
+       ++i) {
     helpers.emplace_back(run);
   }
   run();

@@ -29,8 +29,8 @@ struct RemoteState {
   std::string unknown;  // Why there is none, for the user.
 
   // --- RemoteFile
-  Digest content;      // Of a blob, once it is fetched.
-  int64_t mtime = 0;   // Seconds since the epoch.
+  Digest content;     // Of a blob, once it is fetched.
+  int64_t mtime = 0;  // Seconds since the epoch.
   // --- GitTree
   GitRef ref;
   std::string folder;  // The files, once they are fetched.
@@ -71,8 +71,8 @@ class RemoteSources {
                                        Diagnostics& diagnostics);
   // Fetches the bytes of `nodes`.
   absl::Status Fetch(const ir::BuildGraph& graph,
-                     const std::vector<ir::NodeId>& nodes,
-                     RemoteStates& states, Diagnostics& diagnostics);
+                     const std::vector<ir::NodeId>& nodes, RemoteStates& states,
+                     Diagnostics& diagnostics);
   // Both, for one source that no graph has (a build context).
   absl::StatusOr<RemoteState> FetchOne(const ir::Op& op);
 

@@ -10,8 +10,8 @@ namespace {
 class RemoteSourcesTest : public testing::Test {
  protected:
   RemoteSourcesTest()
-      : store_(*Store::Open(JoinPath(dir_.path(), "store"),
-                            Durability::kNone)) {
+      : store_(
+            *Store::Open(JoinPath(dir_.path(), "store"), Durability::kNone)) {
     options_.downloads.sleep = [](double) {};
     options_.downloads.jitter = [] { return 0.0; };
     options_.downloads.now = [] { return 0; };
@@ -35,7 +35,7 @@ class RemoteSourcesTest : public testing::Test {
       }
       if (states != nullptr) {
         EXPECT_TRUE(sources.Fetch(graph, {id}, found, diagnostics).ok());
-        *states = found;
+        *states = diagnostics.has_errors() ? RemoteStates() : found;
       }
     }
     for (const Diagnostic& diagnostic : diagnostics.all()) {
@@ -62,8 +62,8 @@ ir::RemoteFile File(const std::string& url, const std::string& text = "") {
 }
 
 TEST_F(RemoteSourcesTest, ContentAloneNamesAFile) {
-  transport_.Add("https://h/a", {.headers = {{"last-modified", "x"}},
-                                 .body = "same"});
+  transport_.Add("https://h/a",
+                 {.headers = {{"last-modified", "x"}}, .body = "same"});
   transport_.Add("https://h/b", {.body = "same"});
   transport_.Add("https://h/c", {.body = "other"});
   std::string a = Resolve(File("https://h/a"));
@@ -87,9 +87,10 @@ TEST_F(RemoteSourcesTest, AnUnchangedFileIsAskedForByItsTag) {
 }
 
 TEST_F(RemoteSourcesTest, AChecksumNeedsNoNetworkOnceTheFileIsHere) {
-  transport_.Add("https://h/f", {.headers = {{"last-modified",
-                                              "Sun, 06 Nov 1994 08:49:37 GMT"}},
-                                 .body = "bytes"});
+  transport_.Add(
+      "https://h/f",
+      {.headers = {{"last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"}},
+       .body = "bytes"});
   EXPECT_EQ(Resolve(File("https://h/f", "bytes")).size(), 64u);
   EXPECT_TRUE(transport_.requests.empty());
   EXPECT_EQ(Fetch(File("https://h/f", "bytes")), "bytes");

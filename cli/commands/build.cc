@@ -153,15 +153,21 @@ absl::Status WriteOutputs(const Invocation& invocation,
 absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   ASSIGN_OR_RETURN(backend::Durability durability,
                    ReadDurability(invocation));
-  // The first signal stops what is being fetched or run.
-  signal(SIGINT, OnSignal);
-  signal(SIGTERM, OnSignal);
   using Rights = RemoteAccess::Rights;
-  RemoteAccess remote([&] { return OpenStore(invocation, durability); },
-                      invocation.GetBool("offline") ? Rights::kWriteStore
-                                                    : Rights::kUseNetwork,
-                      &g_cancel);
-  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation, remote));
+  RemoteAccess remote(
+      [&] {
+        // From here on a signal leaves something to clean up.
+        signal(SIGINT, OnSignal);
+        signal(SIGTERM, OnSignal);
+        return OpenStore(invocation, durability);
+      },
+      invocation.GetBool("offline") ? Rights::kWriteStore : Rights::kUseNetwork,
+      &g_cancel);
+  absl::StatusOr<BuildInput> read = ReadBuildInput(invocation, remote);
+  if (g_cancel != 0) {
+    return 128 + g_cancel;
+  }
+  ASSIGN_OR_RETURN(BuildInput input, std::move(read));
   ASSIGN_OR_RETURN(backend::ExecuteOptions options,
                    ReadExecuteOptions(invocation, input));
   ASSIGN_OR_RETURN(ProgressMode mode,

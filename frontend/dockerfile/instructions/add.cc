@@ -43,7 +43,8 @@ class Rules : public CopyRules {
       return false;
     }
     if (!checksum_.empty()) {
-      stage_.ValueError("bad-flag", NameRange(*FindFlag(statement_, "checksum")),
+      stage_.ValueError("bad-flag",
+                        NameRange(*FindFlag(statement_, "checksum")),
                         "checksum requires HTTP(S) or Git sources; remove it");
       return false;
     }
@@ -69,6 +70,7 @@ class Rules : public CopyRules {
       }
     }
     file->checksum = checksum_;
+    WarnOfPassword(source, range);
     remote = *std::move(file);
     return true;
   }
@@ -85,8 +87,18 @@ class Rules : public CopyRules {
     if (!SetCommit(url->tree) || !SetKeepGit(*url)) {
       return false;
     }
+    WarnOfPassword(source, range);
     remote = std::move(url->tree);
     return true;
+  }
+
+  void WarnOfPassword(const std::string& source, SourceRange range) {
+    if (std::string hidden = HidePassword(source); hidden != source) {
+      stage_.Warning("password-in-url", range,
+                     absl::StrCat("`", hidden,
+                                  "` has a password, which the history of the "
+                                  "image will show; pass a token as secret"));
+    }
   }
 
   bool SetCommit(ir::GitTree& tree) {
@@ -145,8 +157,8 @@ class Rules : public CopyRules {
     Diagnostic bad = {
         .code = "bad-url",
         .range = Part(source, range, mistake),
-        .message = absl::StrCat("`", EscapeControls(HidePassword(source)),
-                                "` ", status.message())};
+        .message = absl::StrCat("`", EscapeControls(HidePassword(source)), "` ",
+                                status.message())};
     if (!mistake.better.empty() && bad.range != range) {
       bad.fix = {{absl::StrCat("write `", mistake.better, "`"),
                   {{*bad.range, mistake.better}}}};
