@@ -87,6 +87,23 @@ TEST(Text, FindsTheNearestWord) {
   EXPECT_EQ(Closest("xyz", {"build"}), std::nullopt);
 }
 
+TEST(Text, SizesHaveBinaryUnits) {
+  EXPECT_EQ(BinarySize(0), "0 B");
+  EXPECT_EQ(BinarySize(1023), "1023 B");
+  EXPECT_EQ(BinarySize(1024), "1.0 KiB");
+  EXPECT_EQ(BinarySize(1024 * 1024 - 1), "1.0 MiB");
+  EXPECT_EQ(BinarySize(uint64_t{130} << 20), "130.0 MiB");
+}
+
+TEST(Text, BytesThatAreNoUtf8AreEscaped) {
+  EXPECT_EQ(EscapeControls("a\x1b[1mé"), "a\\x1b[1mé");
+  // A form that is too long, a surrogate, and beyond the last character.
+  EXPECT_EQ(EscapeControls("\xe0\x80\xaf"), "\\xe0\\x80\\xaf");
+  EXPECT_EQ(EscapeControls("\xed\xa0\x80"), "\\xed\\xa0\\x80");
+  EXPECT_EQ(EscapeControls("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
+  EXPECT_EQ(EscapeControls("\xf4\x8f\xbf\xbf"), "\xf4\x8f\xbf\xbf");
+}
+
 TEST(Paths, AreCleanedLexically) {
   EXPECT_EQ(CleanPath("/a/../../b//c/."), "/b/c");
   EXPECT_EQ(CleanPath("../a/.."), "..");

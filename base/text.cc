@@ -38,6 +38,12 @@ Character Decode(absl::string_view text) {
     }
     value = (value << 6) | (byte(i) & 0x3F);
   }
+  // RFC 3629: no longer form than needed, no surrogates, no end of the world.
+  const bool overlong =
+      (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
+  if (overlong || (value >= 0xD800 && value < 0xE000) || value > 0x10FFFF) {
+    return {0xFFFD, 1, false};
+  }
   return {value, length, true};
 }
 
@@ -185,11 +191,29 @@ std::string HumanSize(uint64_t bytes) {
   return absl::StrFormat("%.3g%s", value, kUnits[unit]);
 }
 
+std::string BinarySize(uint64_t bytes) {
+  static constexpr std::array<const char*, 6> kUnits = {"B",   "KiB", "MiB",
+                                                        "GiB", "TiB", "PiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  // 1023.95 would be printed as 1024.0.
+  while (value >= (unit == 0 ? 1024 : 1023.95) && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  if (unit == 0) {
+    return absl::StrCat(bytes, " B");
+  }
+  return absl::StrFormat("%.1f %s", value, kUnits[unit]);
+}
+
 std::string ShellQuote(absl::string_view text) {
-  bool safe = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           absl::string_view("_-./:=@%+,").find(c) != absl::string_view::npos;
-  });
+  bool safe =
+      !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+               absl::string_view("_-./:=@%+,").find(c) !=
+                   absl::string_view::npos;
+      });
   if (safe) {
     return std::string(text);
   }

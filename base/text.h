@@ -37,6 +37,10 @@ std::optional<std::string> Closest(absl::string_view word,
 // "1.2 MB": decimal units as docker prints them, three significant digits.
 std::string HumanSize(uint64_t bytes);
 
+// "1.2 MiB": binary units with one digit after the point, "34 B" below 1 KiB.
+// The planner's words: its constants are powers of two.
+std::string BinarySize(uint64_t bytes);
+
 // `text` as a shell word: bare when it is safe, else in single quotes.
 std::string ShellQuote(absl::string_view text);
 
