@@ -31,17 +31,35 @@ struct ReportStep {
   std::string file;
   int line = 0, column = 0;          // Where it begins in `file`,
   int end_line = 0, end_column = 0;  // and ends. From 1.
-  std::vector<int> inputs;  // Numbers of steps; inputs[0] is the tree below.
+  std::vector<std::string> details;  // "cache /go/pkg/mod", "no network"
+  std::vector<int> inputs;  // Numbers of steps; inputs[0] is the tree below,
+                            // unless `on_base`.
+  std::vector<std::string> input_labels;  // Beside `inputs`: what is read,
+                                          // "/out/app". May be shorter.
   std::vector<std::string> base_inputs;  // Bases and contexts, by name.
+  bool on_base = false;     // The tree below is base_inputs[0]; so it is, too,
+                            // when there are no `inputs`.
   ReportState state = ReportState::kRun;
   std::string reason_code;  // "parent-changed", "input-changed", "no-cache", ...
   std::string reason;       // In the user's words, down to the file.
+  int reason_step = 0;      // The step that is to blame; 0: none.
   std::string key;          // "sha256:..."; empty while unknown.
+  std::string op_key;       // What the key was made of: the operation
+  std::vector<std::string> input_keys;  // and its inputs.
   Estimate seconds;
   Estimate bytes;           // Of the step's own diff.
   int layer = -1;           // Position in `layers`; -1: none in this target.
   bool fused = false;       // Shares the sandbox of the step before.
   std::vector<std::string> network;  // Why it may reach the network.
+  int became = 0;           // In PlanReport::before: the step of
+                            // PlanReport::steps that does its work; 0: none, a
+                            // pass dropped it.
+};
+
+struct ReportStage {        // In the order of the build file.
+  std::string name;
+  std::string base;         // "golang:1.22@sha256:...", or a stage's name.
+  std::string base_state;   // "cached", "pull", "unknown"; empty: a stage.
 };
 
 struct ReportLayer {
@@ -67,6 +85,8 @@ struct ReportRewrite {
   std::string pass;
   std::vector<int> steps;
   std::string text;
+  std::string proof;        // The rule that allows it: "adjacent-diffs".
+  int64_t saves_bytes = 0;
 };
 
 struct RuntimeFit {
@@ -100,9 +120,12 @@ struct PlanReport {
   std::string target;
   std::string lock;             // "ok", "none", "new", or what is wrong.
   std::vector<std::string> unknown;  // Bases and sources that are not here.
+  std::vector<ReportStage> stages;
   std::vector<ReportStep> steps;     // In the order of execution, then skipped
                                      // ones.
-  std::vector<ReportStep> before;    // The graph as written, unoptimised.
+  std::vector<ReportStep> before;    // The graph as written, unoptimised, with
+                                     // numbers and layers of its own: one
+                                     // layer a step of the target's chain.
   std::vector<ReportLayer> layers;   // Own layers, bottom to top.
   std::vector<ReportDecision> decisions;
   std::vector<ReportRewrite> rewrites;
@@ -110,7 +133,9 @@ struct PlanReport {
   int knee = 0;
   int chosen_layers = 0;
   std::string epochs_source;    // Where the change weights came from.
+  int verbatim_layers = 0;      // Own layers of the image as written.
   int base_layers = 0;
+  std::optional<uint64_t> base_bytes;
   int limit = 0;                // Base and own; 0 is none.
   std::string limit_name;       // "portable", "docker", "30", "none"
   std::vector<RuntimeFit> fits;
@@ -118,6 +143,7 @@ struct PlanReport {
   uint64_t update = 0, verbatim_update = 0;  // and per update.
   std::vector<WasteRow> waste;
   int run = 0, cached = 0, skipped = 0;
+  int jobs = 0;                 // Workers; 0 is unknown.
   Estimate seconds;             // Of the whole build, with `jobs` workers.
   std::vector<int> critical_path;  // Numbers.
   bool pulls = false;           // Bases or downloads are fetched.
