@@ -1,4 +1,5 @@
 // The sections that are tables, and the figures at the top.
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -113,13 +114,15 @@ absl::string_view MarkOf(ReportState state) {
   return "";
 }
 
-std::string StepRow(const ReportStep& step) {
+std::string StepRow(const ReportStep& step, bool stages) {
   std::string row = step.number > 0
                         ? absl::StrCat("<tr id=\"s", step.number, "\">")
                         : std::string("<tr>");
   const absl::string_view state = StateWord(step.state);
   AppendCell(row, "", step.number > 0 ? absl::StrCat(step.number) : "–", "num");
-  AppendCell(row, "stage", Text(step.stage));
+  if (stages) {
+    AppendCell(row, "stage", Text(step.stage));
+  }
   std::string text = CodeText(step.text);
   std::vector<std::string> details = step.details;
   if (step.fused) {
@@ -208,17 +211,21 @@ std::string HtmlDecisions(const PlanReport& report) {
 }
 
 std::string HtmlSteps(const PlanReport& report) {
+  const bool stages =
+      std::any_of(report.steps.begin(), report.steps.end(),
+                  [](const ReportStep& step) { return !step.stage.empty(); });
   std::string rows;
   for (const ReportStep& step : report.steps) {
-    absl::StrAppend(&rows, StepRow(step));
+    absl::StrAppend(&rows, StepRow(step, stages));
   }
   if (rows.empty()) {
     return "";
   }
   return Table(
-      "<th class=\"num\">No.</th><th>Stage</th><th>Instruction</th>"
-      "<th>State</th><th>Why</th><th class=\"num\">Size</th>"
-      "<th class=\"num\">Time</th><th>Line</th>",
+      absl::StrCat("<th class=\"num\">No.</th>", stages ? "<th>Stage</th>" : "",
+                   "<th>Instruction</th><th>State</th><th>Why</th>"
+                   "<th class=\"num\">Size</th><th class=\"num\">"
+                   "Time</th><th>Line</th>"),
       rows);
 }
 
