@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "backend/waste.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -534,6 +535,15 @@ class Reporter {
   }
 
   void AddWaste() {
+    std::vector<WasteLayer> layers;
+    std::vector<int> numbers;
+    for (size_t i = 0; i < planned_.chain.steps.size(); ++i) {
+      const ir::Node& node = plan_.graph.nodes[planned_.chain.steps[i]];
+      layers.push_back(
+          {&planned_.predicted.chain.diffs[i], node.text, /*own=*/true});
+      numbers.push_back(Number(static_cast<int>(i) + 1));
+    }
+    report_.waste = WasteRows(FindWaste(layers), numbers);
   }
 
   const Plan& plan_;
