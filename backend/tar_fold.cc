@@ -49,6 +49,7 @@ struct Place {
   std::string path;
   bool missing = false;   // A folder above it does not exist.
   bool symlinks = false;  // It goes through symlinks.
+  std::string file;       // A file that it goes through; then it leads nowhere.
 };
 
 }  // namespace
@@ -63,7 +64,7 @@ struct TarFold::Impl {
   absl::Status Put(FoldMember& member);
   absl::Status PutLink(const FoldMember& member, const std::string& path);
   absl::Status Whiteout(const FoldMember& member, absl::string_view name);
-  void Opaque(const FoldMember& member);
+  absl::Status Opaque(const FoldMember& member);
   void RemoveLower(const std::string& path, bool keep_self);
 
   absl::StatusOr<Place> Resolve(absl::string_view path, bool follow_last) const;
@@ -140,8 +141,8 @@ absl::StatusOr<Place> TarFold::Impl::Resolve(absl::string_view path,
     }
     if (state != nullptr && state->type != EntryType::kDirectory &&
         (follow_last || !last)) {
-      return Impossible(absl::StrCat("it is below `", EscapeControls(next),
-                                     "`, which is no folder"));
+      place.file = std::move(next);
+      return place;
     }
     place.path = std::move(next);
   }
@@ -174,8 +175,7 @@ absl::Status TarFold::Impl::Apply(FoldMember member) {
   for (absl::string_view part : parts) {
     const bool last = part.data() == parts.back().data();
     if (last && part == ".wh..wh..opq") {
-      Opaque(member);
-      return absl::OkStatus();
+      return Opaque(member);
     }
     if (absl::StartsWith(part, ".wh..wh.")) {
       Break(member.path, "is what AUFS leaves behind");
@@ -199,28 +199,31 @@ absl::Status TarFold::Impl::Whiteout(const FoldMember& member,
   if (member.state.type != EntryType::kFile || member.state.size != 0) {
     Break(member.path, "is a whiteout but no empty file");
   }
-  const absl::StatusOr<Place> place = FindPlace(Join(Above(member.path), name));
+  ASSIGN_OR_RETURN(const Place place,
+                   FindPlace(Join(Above(member.path), name)));
+  // Below a file or a missing folder there is nothing to be deleted.
+  const bool found = place.file.empty() && Find(place.path) != nullptr;
   if (repeated) {
     Break(member.path, "stands twice");
   } else if (bottom) {
     Break(member.path, "is a whiteout in the bottom layer");
-  } else if (!place.ok() || place->symlinks || Find(place->path) == nullptr) {
+  } else if (!found || place.symlinks) {
     Break(member.path, "is a whiteout of nothing");
   }
-  // Below a file or a missing folder there is nothing to be deleted.
-  if (place.ok()) {
-    RemoveLower(place->path, /*keep_self=*/false);
+  if (found) {
+    RemoveLower(place.path, /*keep_self=*/false);
   }
   return absl::OkStatus();
 }
 
-void TarFold::Impl::Opaque(const FoldMember& member) {
+absl::Status TarFold::Impl::Opaque(const FoldMember& member) {
   Break(member.path, "is an opaque marker");
-  const absl::StatusOr<Place> place =
-      Resolve(Above(member.path), /*follow_last=*/true);
-  if (place.ok()) {
-    RemoveLower(place->path, /*keep_self=*/true);
+  ASSIGN_OR_RETURN(const Place place,
+                   Resolve(Above(member.path), /*follow_last=*/true));
+  if (place.file.empty()) {
+    RemoveLower(place.path, /*keep_self=*/true);
   }
+  return absl::OkStatus();
 }
 
 // Removes what the layers below have at `path`. What this layer put there
@@ -259,6 +262,10 @@ absl::Status TarFold::Impl::Put(FoldMember& member) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const Place place, FindPlace(member.path));
+  if (!place.file.empty()) {
+    return Impossible(absl::StrCat("it is below `", EscapeControls(place.file),
+                                   "`, which is no folder"));
+  }
   if (place.missing) {
     Break(member.path, "has no parent in the layer or below it");
   }
@@ -289,7 +296,7 @@ absl::Status TarFold::Impl::PutLink(const FoldMember& member,
                                     const std::string& path) {
   ASSIGN_OR_RETURN(const Place target,
                    Resolve(member.target, /*follow_last=*/false));
-  const PathState* found = Find(target.path);
+  const PathState* found = target.file.empty() ? Find(target.path) : nullptr;
   if (found == nullptr || found->type == EntryType::kDirectory) {
     return Impossible(absl::StrCat(
         "a hard link to `", EscapeControls(member.target), "`, ",

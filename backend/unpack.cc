@@ -289,6 +289,7 @@ class Unpacker {
     auto at = view_.entries.find(path);
     while (at != view_.entries.end() &&
            (at->first == path || IsBelow(at->first, path))) {
+      implied_.erase(at->first);
       gone.push_back(std::move(at->second));
       at = view_.entries.erase(at);
     }
@@ -379,7 +380,10 @@ class Unpacker {
       bool hides = at->empty() ? !below_.items().empty()
                                : lower != nullptr &&
                                      lower->entry.type == EntryType::kDirectory;
-      if (hides && !view_.IsBelowDeletion(*at)) {
+      auto own = view_.entries.find(*at);
+      bool replaced = own != view_.entries.end() &&
+                      own->second.type != EntryType::kDirectory;
+      if (hides && !replaced && !view_.IsHidden(*at)) {
         opaque_folders_.insert(*at);
         ++at;
       } else {

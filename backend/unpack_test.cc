@@ -483,6 +483,23 @@ TEST(UnpackLayer, LinksWithinTheLayerAndCopiesFromBelow) {
   EXPECT_TRUE(absl::StrContains(status.message(), "/h: ")) << status;
 }
 
+TEST(UnpackLayer, AppliesEntriesThatTakeEachOtherBack) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << kNeedsRoot;
+  }
+  Stack stack;
+  ASSERT_TRUE(stack.Add({File("a/b/c", "1"), File("a", "2")}).ok());
+  EXPECT_EQ(stack.At("a"), "f 2");
+  ASSERT_TRUE(stack.Add({Folder("d"), File("d/f", "")}).ok());
+  ASSERT_TRUE(stack.Add({File("d/.wh..wh..opq", ""), Symlink("d", "x")}).ok());
+  EXPECT_EQ(stack.At("d"), "l x");
+  ASSERT_TRUE(stack.Add({Folder("e"), File("e/f", "")}).ok());
+  absl::Status status =
+      stack.Add({File(".wh.e", ""), File("e/.wh..wh..opq", "")});
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(stack.At("e"), "");
+}
+
 TEST(ScanLayer, ReadsTheHeadersInTheOrderOfALayer) {
   std::unique_ptr<ByteSource> tar = MakeMemorySource(
       WriteTar({File("b", "first"), File("b", "last!!"), File("./.wh.x", ""),

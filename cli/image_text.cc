@@ -44,6 +44,10 @@ absl::StatusOr<uint64_t> ImageSize(const backend::Image& image,
   return size;
 }
 
+std::string Counted(uint64_t count, absl::string_view noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
 int64_t Now() { return std::time(nullptr); }
 
 std::string Ellipsis(const std::string& text, size_t width) {

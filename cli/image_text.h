@@ -25,6 +25,9 @@ absl::StatusOr<ir::ImageReference> ReadImageName(absl::string_view text);
 absl::StatusOr<uint64_t> ImageSize(const backend::Image& image,
                                    backend::Store& store);
 
+// "1 layer", "2 layers".
+std::string Counted(uint64_t count, absl::string_view noun);
+
 // Now, in seconds since the epoch.
 int64_t Now();
 

@@ -9,6 +9,7 @@
 #include "cli/image_text.h"
 #include "cli/list_format.h"
 #include "cli/store_access.h"
+#include "cli/waste_text.h"
 
 namespace lamina::cli {
 namespace {
@@ -24,6 +25,9 @@ constexpr Flag kFlags[] = {
     {.name = "no-trunc", .help = "whole ids and instructions"},
     {.name = "quiet", .short_name = 'q', .help = "ids only"},
     kRootFlag,
+    {.name = "waste",
+     .help = "bytes that later layers overwrite, delete or only re-mode, and "
+             "what to write instead"},
 };
 
 // Sizes by history entry, oldest first; 0 for entries without a layer.
@@ -71,11 +75,35 @@ List MakeList(const backend::Image& image, const std::vector<uint64_t>& sizes,
   return list;
 }
 
+absl::StatusOr<int> ShowWaste(const Invocation& invocation,
+                              const backend::Image& image,
+                              backend::Store& store) {
+  if (invocation.GetBool("quiet") || invocation.Has("no-trunc") ||
+      invocation.Has("human")) {
+    return UsageError(
+        "--waste takes no --quiet, --no-trunc and --human; use "
+        "--format for another form");
+  }
+  ASSIGN_OR_RETURN(const backend::ImageWaste waste,
+                   FindImageWaste(image, store));
+  if (!invocation.Has("format")) {
+    RETURN_IF_ERROR(PrintResult(WasteText(invocation.words()[0], waste)));
+    return 0;
+  }
+  ASSIGN_OR_RETURN(std::string text,
+                   FormatList(WasteList(waste), invocation.Get("format")));
+  RETURN_IF_ERROR(PrintResult(text));
+  return 0;
+}
+
 absl::StatusOr<int> Run(const Invocation& invocation) {
   const std::string& name = invocation.words()[0];
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreWith(invocation, "image", name));
   ASSIGN_OR_RETURN(backend::Image image, FindImage(*store, name));
+  if (invocation.GetBool("waste")) {
+    return ShowWaste(invocation, image, *store);
+  }
   ASSIGN_OR_RETURN(std::vector<uint64_t> sizes, EntrySizes(image, *store));
   const List list = MakeList(image, sizes, invocation.GetBool("human"),
                              invocation.GetBool("no-trunc"));
@@ -98,7 +126,9 @@ constinit const Command kHistory = {
     .min_words = 1,
     .max_words = 1,
     .words = Words::kImages,
-    .examples = "lamina history --no-trunc app",
+    .examples =
+        "lamina history --no-trunc app\n"
+        "lamina history --waste app",
     .run = Run,
 };
 

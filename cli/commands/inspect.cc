@@ -10,6 +10,7 @@
 #include "cli/image_text.h"
 #include "cli/store_access.h"
 #include "cli/template.h"
+#include "cli/waste_text.h"
 
 namespace lamina::cli {
 namespace {
@@ -23,6 +24,9 @@ constexpr Flag kFlags[] = {
     {.name = "type",
      .value = "TYPE",
      .help = "look for an image or a container only"},
+    {.name = "waste",
+     .help = "add `Waste`: bytes that later layers overwrite, delete or only "
+             "re-mode, by layer"},
 };
 
 // Docker lists every member, empty ones too, and scripts rely on it.
@@ -123,7 +127,7 @@ Json ContainerJson(const backend::Container& container) {
 
 // Containers first, as docker looks for them.
 absl::StatusOr<Json> Describe(const std::string& name, const std::string& type,
-                              backend::Store& store) {
+                              bool waste, backend::Store& store) {
   if (type != "image") {
     absl::StatusOr<backend::Container> container = FindContainer(store, name);
     if (container.ok()) {
@@ -134,7 +138,13 @@ absl::StatusOr<Json> Describe(const std::string& name, const std::string& type,
     }
   }
   ASSIGN_OR_RETURN(backend::Image image, FindImage(store, name));
-  return ImageJson(image, store);
+  ASSIGN_OR_RETURN(Json json, ImageJson(image, store));
+  if (waste) {
+    ASSIGN_OR_RETURN(const backend::ImageWaste found,
+                     FindImageWaste(image, store));
+    json.Set("Waste", WasteJson(found));
+  }
+  return json;
 }
 
 absl::StatusOr<std::string> Format(const Json& objects,
@@ -154,7 +164,13 @@ absl::StatusOr<std::string> Format(const Json& objects,
 }
 
 absl::StatusOr<int> Run(const Invocation& invocation) {
-  const std::string type = invocation.Get("type");
+  const bool waste = invocation.GetBool("waste");
+  // Containers have no layers of instructions.
+  const std::string type =
+      waste && !invocation.Has("type") ? "image" : invocation.Get("type");
+  if (waste && type == "container") {
+    return UsageError("--waste is about images, not containers");
+  }
   if (!type.empty() && type != "image" && type != "container") {
     return UsageError(
         absl::StrCat("`--type` takes image or container, not `", type, "`"));
@@ -166,7 +182,7 @@ absl::StatusOr<int> Run(const Invocation& invocation) {
   Json objects = Json::Array();
   int code = 0;
   for (const std::string& name : invocation.words()) {
-    absl::StatusOr<Json> object = Describe(name, type, *store);
+    absl::StatusOr<Json> object = Describe(name, type, waste, *store);
     if (object.ok()) {
       objects.Append(std::move(*object));
     } else {
@@ -192,7 +208,8 @@ constinit const Command kInspect = {
     .words = Words::kImages,
     .examples =
         "lamina inspect --format '{{json .Config.Env}}' app\n"
-        "lamina inspect --format '{{index .RepoTags 0}}' 3f2a",
+        "lamina inspect --format '{{index .RepoTags 0}}' 3f2a\n"
+        "lamina inspect --waste --format '{{json .Waste}}' app",
     .run = Run,
 };
 
