@@ -98,13 +98,37 @@ class Placement {
       }
     }
     std::string path = entry.path;
+    group_of_.erase(path);
     added_[path] = std::move(entry);
     return absl::OkStatus();
   }
 
-  // Names that share one file; the first in layer order will hold the bytes.
+  // As Put, for a member of an archive: it takes the place of whatever is
+  // there, but a folder does not replace a folder.
+  absl::Status Replace(Entry entry) {
+    const Entry* old = Find(entry.path);
+    bool is_folder = entry.type == EntryType::kDirectory;
+    bool was_folder = old != nullptr && old->type == EntryType::kDirectory;
+    if (old == nullptr || is_folder == was_folder) {
+      return Put(std::move(entry));
+    }
+    RETURN_IF_ERROR(CheckEntryName(entry.path));
+    const ir::Tree::Item* lower = below_.Find(entry.path);
+    bool hides = lower != nullptr &&
+                 lower->entry.type == EntryType::kDirectory && is_folder;
+    if (hides) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the archive replaces the folder /", entry.path, " twice"));
+    }
+    Drop(entry.path);
+    added_[entry.path] = entry;
+    return absl::OkStatus();
+  }
+
+  // Names of one group share one file; the first in layer order will hold the
+  // bytes. Whatever is put at a name later leaves the group.
   void Link(const std::string& group, const std::string& path) {
-    groups_[group].push_back(path);
+    group_of_[path] = group;
   }
 
   ir::StepDiff Finish() {
@@ -127,17 +151,22 @@ class Placement {
   }
 
  private:
-  void JoinLinks(ir::StepDiff& diff) {
-    std::map<std::string, std::string> group_of;
-    for (const auto& [group, paths] : groups_) {
-      for (const std::string& path : paths) {
-        group_of[path] = group;
-      }
+  // Forgets what was put at `path` and below it.
+  void Drop(const std::string& path) {
+    std::string below = absl::StrCat(path, "/");
+    for (auto at = added_.lower_bound(path);
+         at != added_.end() && absl::StartsWith(at->first, path);) {
+      bool gone = at->first == path || absl::StartsWith(at->first, below);
+      group_of_.erase(gone ? at->first : "");
+      at = gone ? added_.erase(at) : std::next(at);
     }
+  }
+
+  void JoinLinks(ir::StepDiff& diff) {
     std::map<std::string, std::string> holder;
     for (Entry& entry : diff.entries) {
-      auto group = group_of.find(entry.path);
-      if (group == group_of.end() || entry.type != EntryType::kFile) {
+      auto group = group_of_.find(entry.path);
+      if (group == group_of_.end() || entry.type != EntryType::kFile) {
         continue;
       }
       auto [first, is_first] = holder.try_emplace(group->second, entry.path);
@@ -152,7 +181,7 @@ class Placement {
   const ir::Tree& below_;
   int64_t now_;
   std::map<std::string, Entry> added_;
-  std::map<std::string, std::vector<std::string>> groups_;
+  std::map<std::string, std::string> group_of_;  // By path.
 };
 
 class CopyPlacer {
@@ -170,14 +199,15 @@ class CopyPlacer {
     ASSIGN_OR_RETURN(target_, placement_.Follow(copy_.destination, true));
     into_folder_ = copy_.parents || absl::EndsWith(copy_.destination, "/") ||
                    placement_.IsFolder(target_);
+    if (copy_.parents) {
+      // Made even when nothing matches.
+      RETURN_IF_ERROR(placement_.MakeFolders(target_, owner_, FolderMode()));
+    }
     for (uint32_t i = 0; i < listing_.items.size(); ++i) {
       RETURN_IF_ERROR(PlaceItem(listing_.items[i], i));
     }
     for (uint32_t i = 0; i < copy_.files.size(); ++i) {
       RETURN_IF_ERROR(PlaceInline(i));
-    }
-    if (listing_.items.empty() && copy_.files.empty()) {
-      return PlacedCopy();
     }
     placed_.diff = placement_.Finish();
     return std::move(placed_);
@@ -229,10 +259,6 @@ class CopyPlacer {
     } else if (picked.name.empty()) {
       return PlaceTop(std::move(entry));
     } else {
-      if (copy_.parents) {
-        RETURN_IF_ERROR(
-            placement_.MakeFolders(target_, owner_, FolderMode()));
-      }
       entry.path = JoinPath(target_, picked.name);
     }
     if (entry.type == EntryType::kDirectory) {
@@ -242,19 +268,27 @@ class CopyPlacer {
             "cannot copy a folder onto the symbolic link /", entry.path));
       }
     }
-    if (entry.type == EntryType::kFile) {
-      placed_.origins[entry.path] = {ContentOrigin::Kind::kSource,
-                                     picked.item.entry.path, index};
-      // In a layer only the other names of a file name the first one.
-      const std::string& first = picked.item.same_file_as.empty() &&
-                                         picked.item.stamp == FileStamp()
-                                     ? picked.item.entry.path
-                                     : picked.item.same_file_as;
-      if (!first.empty()) {
-        placement_.Link(absl::StrCat(picked.match, ":", first), entry.path);
-      }
+    std::string path = entry.path;
+    bool is_file = entry.type == EntryType::kFile;
+    RETURN_IF_ERROR(placement_.Put(std::move(entry)));
+    if (is_file) {
+      NoteFile(picked, index, path);
     }
-    return placement_.Put(std::move(entry));
+    return absl::OkStatus();
+  }
+
+  void NoteFile(const PickedItem& picked, uint32_t index,
+                const std::string& path) {
+    placed_.origins[path] = {ContentOrigin::Kind::kSource,
+                             picked.item.entry.path, index};
+    // In a layer only the other names of a file name the first one.
+    const std::string& first = picked.item.same_file_as.empty() &&
+                                       picked.item.stamp == FileStamp()
+                                   ? picked.item.entry.path
+                                   : picked.item.same_file_as;
+    if (!first.empty()) {
+      placement_.Link(absl::StrCat(picked.match, ":", first), path);
+    }
   }
 
   // The folder whose contents are copied: a new one is 0755 0:0 or as the
@@ -340,7 +374,7 @@ class CopyPlacer {
       RETURN_IF_ERROR(Save(reader, path));
       placed_.origins[entry.path] = {ContentOrigin::Kind::kScratch, path, 0};
     }
-    return placement_.Put(std::move(entry));
+    return placement_.Replace(std::move(entry));
   }
 
   // A hard link of an archive: a second name of a member, with its metadata.
@@ -349,6 +383,12 @@ class CopyPlacer {
         std::string target,
         placement_.Follow(JoinPath(target_, entry.link), false));
     const Entry* first = placement_.Find(target);
+    if (first != nullptr && first->type != EntryType::kFile &&
+        first->type != EntryType::kDirectory) {
+      Entry second = *first;
+      second.path = entry.path;
+      return placement_.Replace(std::move(second));
+    }
     auto origin = placed_.origins.find(target);
     if (first == nullptr || origin == placed_.origins.end()) {
       return absl::InvalidArgumentError(
@@ -357,11 +397,15 @@ class CopyPlacer {
     }
     Entry second = *first;
     second.path = entry.path;
+    if (target == entry.path) {
+      return absl::OkStatus();
+    }
     ContentOrigin bytes = origin->second;
     placed_.origins[entry.path] = bytes;
+    RETURN_IF_ERROR(placement_.Replace(std::move(second)));
     placement_.Link(bytes.path, target);
     placement_.Link(bytes.path, entry.path);
-    return placement_.Put(std::move(second));
+    return absl::OkStatus();
   }
 
   static absl::Status Save(TarReader& reader, const std::string& path) {

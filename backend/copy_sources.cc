@@ -102,19 +102,28 @@ class SourceLister {
     if (!ir::HasWildcard(path)) {
       return AddNamed(path);
     }
-    std::vector<std::string> parts =
-        absl::StrSplit(path, '/', absl::SkipEmpty());
-    size_t before = listing_.items.size();
-    RETURN_IF_ERROR(Expand("", parts, 0));
-    if (listing_.items.size() == before) {
+    ASSIGN_OR_RETURN(std::vector<std::string> found, Expand(path));
+    for (const std::string& match : found) {
+      RETURN_IF_ERROR(AddNamed(match));
+    }
+    if (found.empty()) {
       listing_.unmatched.push_back(written);
     }
     return absl::OkStatus();
   }
 
+  // The paths that a wildcard matches.
+  absl::StatusOr<std::vector<std::string>> Expand(const std::string& wildcard) {
+    std::vector<std::string> found;
+    RETURN_IF_ERROR(ExpandParts(
+        "", absl::StrSplit(wildcard, '/', absl::SkipEmpty()), 0, found));
+    return found;
+  }
+
   // Matches parts[at...] below `folder`. A literal part needs no listing.
-  absl::Status Expand(const std::string& folder,
-                      const std::vector<std::string>& parts, size_t at) {
+  absl::Status ExpandParts(const std::string& folder,
+                           const std::vector<std::string>& parts, size_t at,
+                           std::vector<std::string>& found) {
     ASSIGN_OR_RETURN(std::string real, Follow(folder));
     ASSIGN_OR_RETURN(auto here, source_->find(real));
     if (!here.has_value() ||
@@ -137,13 +146,13 @@ class SourceLister {
     for (const std::string& name : names) {
       std::string path = JoinPath(folder, name);
       if (at + 1 < parts.size()) {
-        RETURN_IF_ERROR(Expand(path, parts, at + 1));
+        RETURN_IF_ERROR(ExpandParts(path, parts, at + 1, found));
         continue;
       }
       ASSIGN_OR_RETURN(std::string target, Follow(path));
       ASSIGN_OR_RETURN(auto item, source_->find(target));
       if (item.has_value()) {
-        RETURN_IF_ERROR(AddNamed(path));
+        found.push_back(std::move(path));
       }
     }
     return absl::OkStatus();
@@ -218,11 +227,20 @@ class SourceLister {
         pivot == std::string::npos ? "" : Relative(written.substr(0, pivot));
     std::string pattern = Relative(
         pivot == std::string::npos ? written : written.substr(pivot + 3));
-    ASSIGN_OR_RETURN(std::string real, Follow(root));
+    std::vector<std::string> roots = {root};
+    if (ir::HasWildcard(root)) {
+      ASSIGN_OR_RETURN(roots, Expand(root));
+    }
     size_t before = listing_.items.size();
-    uint32_t match = match_++;
     bool wildcard = ir::HasWildcard(pattern) || ir::HasWildcard(root);
-    RETURN_IF_ERROR(AddPattern(real, "", pattern, match, wildcard));
+    for (const std::string& path : roots) {
+      ASSIGN_OR_RETURN(std::string real, Follow(path));
+      ASSIGN_OR_RETURN(auto item, source_.find(real));
+      if (item.has_value() &&
+          item->entry.type == ir::EntryType::kDirectory) {
+        RETURN_IF_ERROR(AddPattern(real, "", pattern, match_++, wildcard));
+      }
+    }
     if (listing_.items.size() == before) {
       if (!wildcard) {
         return Missing(JoinPath(root, pattern));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+#include "backend/tar/tar_writer.h"
 #include "base/files.h"
 
 namespace lamina::backend {
@@ -193,6 +194,57 @@ TEST(Copy, HardLinksOfOneSourceStayTogether) {
             "f 644 0:0 a\nh 644 0:0 b -> a\n");
 }
 
+TEST(Copy, AFileCopiedOverALinkedNameLeavesTheOtherNamesAlone) {
+  Folder context;
+  context.File("one/a", "first").File("two/a", "the second");
+  for (const char* name : {"/one/b", "/one/c"}) {
+    ASSERT_EQ(link((context.path() + "/one/a").c_str(),
+                   (context.path() + name).c_str()),
+              0);
+  }
+  EXPECT_EQ(Place(CopyOf({"one", "two"}, "/"), context.Open(), TreeOf({})),
+            "f 644 0:0 a\nf 644 0:0 b\nh 644 0:0 c -> b\n");
+}
+
+// A tar of the entries, each file empty.
+std::string TarOf(const std::vector<Entry>& entries) {
+  std::string tar;
+  for (const Entry& entry : entries) {
+    tar += TarHeader(entry);
+  }
+  return tar + TarEnd();
+}
+
+TEST(Copy, MembersOfArchivesTakeThePlaceOfWhatIsThere) {
+  Entry member = {.path = "d/x", .mode = 0600};
+  Entry second = {.path = "f", .mode = 0600};
+  Folder context;
+  context.File("x.tar", TarOf({Dir("d", 0700), member, second}));
+  ir::Copy add = CopyOf({"x.tar"}, "/o/");
+  add.unpack = true;
+  EXPECT_EQ(Place(add, context.Open(),
+                  TreeOf({Dir("o"), Symlink("o/d", "/etc"), Dir("o/f")})),
+            "d 755 0:0 o\nd 700 0:0 o/d\nf 600 0:0 o/d/x\nf 600 0:0 o/f\n");
+  // A later member replaces a folder with all that was unpacked into it.
+  Entry over = {.path = "d", .mode = 0640};
+  context.File("x.tar", TarOf({Dir("d"), member, over}));
+  EXPECT_EQ(Place(add, context.Open(), TreeOf({Dir("o")})),
+            "d 755 0:0 o\nf 640 0:0 o/d\n");
+  context.File("x.tar", TarOf({over, Dir("d"), member}));
+  EXPECT_EQ(Place(add, context.Open(), TreeOf({Dir("o"), Dir("o/d")})),
+            "in x.tar: the archive replaces the folder /o/d twice");
+}
+
+TEST(Copy, HardLinksOfArchivesMayNameSymlinks) {
+  Folder context;
+  Entry link = {.path = "b", .type = EntryType::kHardLink, .link = "a"};
+  context.File("x.tar", TarOf({Symlink("a", "t"), link}));
+  ir::Copy add = CopyOf({"x.tar"}, "/");
+  add.unpack = true;
+  EXPECT_EQ(Place(add, context.Open(), TreeOf({})),
+            "l 777 0:0 a -> t\nl 777 0:0 b -> t\n");
+}
+
 TEST(Copy, OwnersComeFromFlagsAndUnknownNamesAreZero) {
   Folder context;
   context.File("a", "");
@@ -241,6 +293,17 @@ TEST(Copy, ParentsKeepsThePathBelowThePivot) {
   EXPECT_EQ(Place(copy, context.Open(), TreeOf({})),
             "d 755 0:0 o\nd 755 0:0 o/b\nd 755 0:0 o/b/c\n"
             "f 644 0:0 o/b/c/f.txt\n");
+}
+
+TEST(Copy, ParentsTakesWildcardsBeforeThePivotAndMakesTheDestination) {
+  Folder context;
+  context.File("p1/c/f", "").File("p2/c/g", "").File("p", "");
+  ir::Copy copy = CopyOf({"p*/./c/*"}, "/o");
+  copy.parents = true;
+  EXPECT_EQ(Place(copy, context.Open(), TreeOf({})),
+            "d 755 0:0 o\nd 755 0:0 o/c\nf 644 0:0 o/c/f\nf 644 0:0 o/c/g\n");
+  copy.sources = {"none*/x"};
+  EXPECT_EQ(Place(copy, context.Open(), TreeOf({})), "d 755 0:0 o\n");
 }
 
 TEST(Copy, ExcludeIsTestedBelowEachCopiedFolder) {

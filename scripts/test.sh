@@ -1,8 +1,9 @@
 #!/bin/bash
 # Builds and runs every test: unit tests (release and with sanitizers), golden
-# cases, the include table, and the differential tests beside buildah. The last
-# line is `N passed, N failed[, N skipped]`. With CI=true a test that was
-# skipped because it needs root or a peer counts as failed.
+# cases, the include table, the fuzzers for a minute each, and the differential
+# tests beside buildah. The last line is `N passed, N failed[, N skipped]`. With
+# CI=true a test that was skipped because it needs root or a peer counts as
+# failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -26,6 +27,18 @@ run() {
 
 run release
 run asan
+
+echo "== fuzz"
+fuzz=$results/fuzz.txt
+if ! command -v clang++-14 >/dev/null; then
+  echo "skipped: needs clang++-14"
+  echo "0 passed, 0 failed, 1 skipped: needs clang++-14" > "$fuzz"
+elif ! { cmake --preset fuzz >/dev/null && cmake --build --preset fuzz; }; then
+  echo "build of fuzz: 0 passed, 1 failed" | tee "$fuzz"
+else
+  python3 tests/fuzz/run_fuzzers.py build/fuzz/tests/fuzz 2>&1 | tee "$fuzz"
+  grep -qE '[0-9]+ passed' "$fuzz" || echo "0 passed, 1 failed" >> "$fuzz"
+fi
 
 echo "== differential"
 compare=../shared/tools/compare_images.py
