@@ -97,6 +97,7 @@ absl::StatusOr<AssembledImage> AssembleImage(
   finished.base_layers = results[chain.base.index].layers;
   for (ir::NodeId step : chain.steps) {
     finished.layers.push_back(made[step.index].layer);
+    finished.texts.push_back(plan.graph.nodes[step].text);
   }
   AssembledImage assembled;
   ASSIGN_OR_RETURN(assembled.exported,

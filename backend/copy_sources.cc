@@ -235,7 +235,7 @@ class SourceLister {
     bool wildcard = ir::HasWildcard(pattern) || ir::HasWildcard(root);
     for (const std::string& path : roots) {
       ASSIGN_OR_RETURN(std::string real, Follow(path));
-      ASSIGN_OR_RETURN(auto item, source_.find(real));
+      ASSIGN_OR_RETURN(auto item, source_->find(real));
       if (item.has_value() &&
           item->entry.type == ir::EntryType::kDirectory) {
         RETURN_IF_ERROR(AddPattern(real, "", pattern, match_++, wildcard));

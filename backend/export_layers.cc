@@ -105,6 +105,9 @@ class Exporter {
                                             finished_.layers, partition,
                                             store_));
     ir::Trace trace = MakeTrace(chain_);
+    for (size_t i = 0; i < trace.steps.size(); ++i) {
+      trace.steps[i].text = finished_.texts[i];
+    }
     trace.epochs = policy_.epochs;
     trace.cuts = policy_.cuts;
     ir::LayoutOptions options =

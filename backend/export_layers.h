@@ -64,6 +64,7 @@ struct ExportedLayers {
 struct FinishedChain {
   std::vector<LayerId> base_layers;
   std::vector<std::optional<LayerId>> layers;
+  std::vector<std::string> texts;  // Instructions: what a layer lock names.
 };
 
 // Own layers at the most; negative or zero when the base takes them all.

@@ -172,7 +172,6 @@ std::string Help(const ir::LimitProblem& problem, const LimitContext& context) {
     if (context.head_room > 0) {
       ways.push_back("less --head-room");
     }
-    ways.push_back("--squash-all");
     return absl::StrJoin(ways, ", or ");
   }
   if (context.chain_layers.has_value()) {

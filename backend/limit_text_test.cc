@@ -107,7 +107,7 @@ TEST(LimitText, SaysSoWhenTheBaseAloneIsTooMuch) {
   ASSERT_EQ(notes.size(), 2u);
   EXPECT_EQ(notes[1],
             "another --max-layers if no such engine shall run it, or a "
-            "base with fewer layers, or --squash-all");
+            "base with fewer layers");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds every case at every level and compares the images.
 
-usage: run_differential.py LAMINA COMPARE_IMAGES [--levels 0,1] [--only WORD] [--keep DIR] [--update]
+usage: run_differential.py LAMINA COMPARE_IMAGES [--levels 0,1,2,s] [--only WORD] [--keep DIR] [--update]
 Cases of cases.txt are built by buildah too and must have equal trees and
 configurations; those of golden_trees.txt must have the tree that stands there
 (--update writes it). Of every case the levels must agree, each prefix must
@@ -13,7 +13,7 @@ import argparse, concurrent.futures, difflib, json, os, queue, re, shutil, subpr
 import cases as case_files
 import golden_tree
 
-LEVELS = "0,1"
+LEVELS = "0,1,2,s"
 KEYWORD = re.compile(r"(FROM|RUN|COPY|ADD|ENV|ARG|LABEL|WORKDIR|USER|EXPOSE|VOLUME|ENTRYPOINT|CMD|SHELL|STOPSIGNAL|HEALTHCHECK|MAINTAINER|ONBUILD)\s")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
