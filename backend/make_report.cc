@@ -351,14 +351,17 @@ class Reporter {
       layer.why = planned.role;
       report_.layers.push_back(std::move(layer));
     }
-    report_.curve = layout.curve;
-    report_.knee = layout.knee;
     report_.chosen_layers = static_cast<int>(layout.layers.size());
     report_.epochs_source = layout.epochs_source;
-    report_.stored = layout.stored;
-    report_.update = layout.update;
-    report_.verbatim_stored = layout.verbatim_stored;
-    report_.verbatim_update = layout.verbatim_update;
+    // Sizes that rest on a guess are not shown: unknown is unknown.
+    if (planned_.predicted.complete) {
+      report_.curve = layout.curve;
+      report_.knee = layout.knee;
+      report_.stored = layout.stored;
+      report_.update = layout.update;
+      report_.verbatim_stored = layout.verbatim_stored;
+      report_.verbatim_update = layout.verbatim_update;
+    }
   }
 
   std::string Instruction(const ir::LayoutLayer& layer) const {
@@ -386,8 +389,10 @@ class Reporter {
       decision.after = Number(merge.step);
       decision.before = Number(merge.step + 1);
       decision.reason = std::string(ir::MergeReasonName(merge.reason));
-      decision.text = MergeText(merge);
-      decision.saves_bytes = merge.stored;
+      if (planned_.predicted.complete) {
+        decision.text = MergeText(merge);
+        decision.saves_bytes = merge.stored;
+      }
       report_.decisions.push_back(std::move(decision));
     }
     for (const ir::LayoutCut& cut : planned_.layout->cuts) {
@@ -396,8 +401,10 @@ class Reporter {
       decision.before = Number(cut.step + 1);
       decision.cut = true;
       decision.reason = cut.forced.empty() ? "change-rate" : "forced";
-      decision.text = CutText(cut);
-      decision.saves_bytes = cut.saves;
+      if (planned_.predicted.complete || !cut.forced.empty()) {
+        decision.text = CutText(cut);
+        decision.saves_bytes = cut.saves;
+      }
       report_.decisions.push_back(std::move(decision));
     }
     std::sort(report_.decisions.begin(), report_.decisions.end(),
