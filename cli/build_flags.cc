@@ -1,6 +1,7 @@
 #include "cli/build_flags.h"
 
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -129,33 +130,6 @@ absl::StatusOr<OutputSpec> ParseOutput(
   return output;
 }
 
-absl::StatusOr<ir::IgnoreMatcher> ReadIgnoreFile(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string text, ReadFile(path, 16 << 20));
-  absl::StatusOr<ir::IgnoreMatcher> matcher =
-      ir::IgnoreMatcher::ParseFile(text);
-  if (!matcher.ok()) {
-    return UserError(absl::StrCat(path, ": ", matcher.status().message()));
-  }
-  return matcher;
-}
-
-// The file named, <build file>.dockerignore, or the context's own.
-absl::StatusOr<ir::IgnoreMatcher> FindIgnores(const std::string& named,
-                                              const std::string& build_file,
-                                              const std::string& folder) {
-  if (!named.empty()) {
-    return ReadIgnoreFile(named);
-  }
-  for (const std::string& path : {absl::StrCat(build_file, ".dockerignore"),
-                                  JoinPath(folder, ".containerignore"),
-                                  JoinPath(folder, ".dockerignore")}) {
-    if (FileExists(path)) {
-      return ReadIgnoreFile(path);
-    }
-  }
-  return ir::IgnoreMatcher();
-}
-
 absl::StatusOr<SourceFile> ReadBuildFile(const std::string& named,
                                          const ContextInput& context,
                                          std::string* path) {
@@ -203,8 +177,9 @@ absl::Status ReadContext(const Invocation& invocation,
                          const std::string& build_file, BuildInput& input) {
   backend::LocalContext context;
   context.path = folder;
-  ASSIGN_OR_RETURN(context.ignore, FindIgnores(invocation.Get("ignorefile"),
-                                               build_file, folder));
+  ASSIGN_OR_RETURN(context.ignore,
+                   FindIgnores(invocation.Get("ignorefile"), build_file, folder,
+                               input.file_mistakes));
   input.plan.contexts[""] = std::move(context);
   for (const std::string& text : invocation.GetAll("build-context")) {
     ASSIGN_OR_RETURN(auto pair, SplitPair("build-context", text));
@@ -215,16 +190,34 @@ absl::Status ReadContext(const Invocation& invocation,
     }
     backend::LocalContext named;
     named.path = pair.second;
-    ASSIGN_OR_RETURN(named.ignore, FindIgnores("", "\x01", named.path));
+    ASSIGN_OR_RETURN(named.ignore, FindIgnores("", "\x01", named.path,
+                                               input.file_mistakes));
     input.plan.contexts[pair.first] = std::move(named);
     input.frontend.named_contexts.insert(pair.first);
   }
   return absl::OkStatus();
 }
 
+// "linux/amd64", of the kernel that runs the steps.
+std::string HostPlatform() {
+  struct utsname host = {};
+  std::string machine = uname(&host) == 0 ? host.machine : "x86_64";
+  if (absl::StartsWith(machine, "armv6")) {
+    machine = "arm/v6";
+  } else if (absl::StartsWith(machine, "arm")) {
+    machine = "arm/v7";
+  } else if (machine == "i686" || machine == "i586") {
+    machine = "386";
+  } else if (machine == "loongarch64") {
+    machine = "loong64";
+  }
+  return absl::StrCat("linux/", machine);
+}
+
 absl::Status ReadFrontendOptions(const Invocation& invocation,
                                  frontend::BuildOptions& options) {
   options.target = invocation.Get("target");
+  options.host_platform = HostPlatform();
   options.platform = invocation.Get("platform");
   for (const std::string& text : invocation.GetAll("build-arg")) {
     if (absl::StrContains(text, "=")) {
@@ -388,28 +381,16 @@ absl::Status ReadResources(const Invocation& invocation, BuildInput& input) {
   return absl::OkStatus();
 }
 
-absl::Status ReadTime(const Invocation& invocation,
-                      const frontend::BuildOptions& frontend,
-                      backend::PlanOptions& plan) {
-  std::string text = invocation.Get("source-date-epoch");
-  auto argument = frontend.build_args.find("SOURCE_DATE_EPOCH");
-  if (text.empty() && argument != frontend.build_args.end()) {
-    text = argument->second;
-  }
+// What the build file sees as a build argument; what it means is the front
+// end's to say.
+void ReadTime(const Invocation& invocation, frontend::BuildOptions& options) {
   const char* environment = getenv("SOURCE_DATE_EPOCH");
-  if (text.empty() && environment != nullptr) {
-    text = environment;
+  if (invocation.Has("source-date-epoch")) {
+    options.build_args["SOURCE_DATE_EPOCH"] =
+        invocation.Get("source-date-epoch");
+  } else if (environment != nullptr && *environment != '\0') {
+    options.build_args.try_emplace("SOURCE_DATE_EPOCH", environment);
   }
-  if (text.empty()) {
-    return absl::OkStatus();
-  }
-  int64_t seconds = 0;
-  if (!absl::SimpleAtoi(text, &seconds) || seconds < 0) {
-    return UsageError(absl::StrCat("invalid SOURCE_DATE_EPOCH: ", text,
-                                   "; it is a number of seconds"));
-  }
-  plan.source_date_epoch = seconds;
-  return absl::OkStatus();
 }
 
 absl::Status ReadOutputs(const Invocation& invocation, BuildInput& input) {
@@ -489,7 +470,7 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation) {
   RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
   RETURN_IF_ERROR(ReadContext(invocation, context.folder, build_file, input));
   RETURN_IF_ERROR(ReadResources(invocation, input));
-  RETURN_IF_ERROR(ReadTime(invocation, input.frontend, input.plan));
+  ReadTime(invocation, input.frontend);
   RETURN_IF_ERROR(ReadOutputs(invocation, input));
   input.plan.definition = input.source.name();
   input.offline = invocation.GetBool("offline");

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/source.h"
 #include "cli/command.h"
+#include "cli/ignore_input.h"
 #include "frontend/lower.h"
 
 namespace lamina::cli {
@@ -35,6 +36,8 @@ struct BuildInput {
   backend::LayerWriterOptions layers;
   backend::RunResources resources;
   std::shared_ptr<TempDir> unpacked_context;  // Lives as long as this.
+  // Mistakes in the ignore files: nothing is built then.
+  std::vector<FileMistakes> file_mistakes;
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
   RenderOptions render;

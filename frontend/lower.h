@@ -19,11 +19,11 @@ namespace lamina::frontend {
 // clock and host come in here and nowhere else.
 struct BuildOptions {
   std::map<std::string, std::string> build_args;
-  std::string target;                        // Empty: the last stage.
+  std::string target;  // Empty: the last stage.
   std::map<std::string, std::string> labels;
-  std::string platform;                      // "os/arch[/variant]"; empty: host.
+  std::string platform;  // "os/arch[/variant]"; empty: host.
   std::string host_platform = "linux/amd64";
-  std::set<std::string> named_contexts;      // --build-context NAME=folder.
+  std::set<std::string> named_contexts;  // --build-context NAME=folder.
   ir::NetworkMode network = ir::NetworkMode::kDefault;
   std::set<std::string> allowed;  // "security.insecure", "network.host".
 };
@@ -58,6 +58,13 @@ std::vector<BaseUse> FindBases(const grammar::DockerfileSyntax& syntax,
                                const BuildOptions& options,
                                const BaseImages& bases,
                                Diagnostics& diagnostics);
+
+// The time of everything new, in seconds since the epoch: the build argument
+// SOURCE_DATE_EPOCH, else a global ARG of that name. Nothing when neither gives
+// one, or when it cannot be used, which is reported.
+std::optional<int64_t> FindEpoch(const grammar::DockerfileSyntax& syntax,
+                                 const BuildOptions& options,
+                                 Diagnostics& diagnostics);
 
 // Turns a Dockerfile into a build graph with one target. Reports every mistake
 // it can find; the graph is meaningful only if no error was reported. Stages

@@ -33,7 +33,7 @@ struct Node {
   SourceRange source;          // Where the user asked for this step.
   std::string stage;           // Name of the stage, or its number from 0.
   std::string text;            // The instruction as users see it in progress.
-  Places words;                // Copy: of each source, in their order.
+  Places words;                // Of the sources of a Copy, or of mounts.
 
   friend bool operator==(const Node&, const Node&) = default;
 };
