@@ -23,6 +23,15 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+// Whether a step failed because of what the build file says: a source that is
+// not in another stage, a folder where a file has to be.
+bool IsUsers(const ir::Op& op, const absl::Status& status) {
+  // A sandbox that cannot be made is a failed precondition, too.
+  bool places = !std::holds_alternative<ir::Run>(op);
+  return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
+         (places && absl::IsFailedPrecondition(status));
+}
+
 class Executor {
  public:
   Executor(const Plan& plan, Store& store, runtime::Sandbox& sandbox,
@@ -110,7 +119,9 @@ class Executor {
       lock.lock();
       --running_;
       states_[*next] = State::kDone;
-      if (!status.ok()) {
+      if (IsUsers(Node(*next).op, status)) {
+        Fail(*next, {.message = std::string(status.message())});
+      } else if (!status.ok()) {
         Stop(*next, Annotate(status, absl::StrCat("at `", Node(*next).text,
                                                   "`")));
       }
@@ -144,6 +155,16 @@ class Executor {
       stopped_ = true;
       stopped_at_ = step;
       status_ = std::move(status);
+    }
+  }
+
+  // The caller holds the mutex.
+  void Fail(size_t step, StepFailure failure) {
+    Stop(step, absl::OkStatus());
+    if (stopped_at_ == step) {
+      failure.node = plan_.steps[step].node;
+      failure.step_number = static_cast<int>(step) + 1;
+      result_.failure = std::move(failure);
     }
   }
 
@@ -244,11 +265,7 @@ class Executor {
     std::unique_lock guard(mutex_);
     ++result_.steps_run;
     if (!good) {
-      Stop(number, absl::OkStatus());
-      if (stopped_at_ == number) {
-        result_.failure = {step.node, static_cast<int>(number) + 1,
-                           *made->failure, made->last_output};
-      }
+      Fail(number, {.result = *made->failure, .last_output = made->last_output});
       return absl::OkStatus();
     }
     guard.unlock();
@@ -269,7 +286,7 @@ class Executor {
     record.seconds = seconds;
     record.created = maker_.Now();
     record.name = step.name;
-    record.inputs = StepInputs(node, results_, listings);
+    record.inputs = StepInputs(plan_.graph, node, results_, listings);
     RETURN_IF_ERROR(store_.AddStep(record));
     for (StepRecord& alias : Aliases(step, record)) {
       RETURN_IF_ERROR(store_.AddStep(alias));
@@ -292,7 +309,6 @@ class Executor {
     if (!reads[0].from_context) {
       aliases.push_back(record);
       aliases.back().key = StepKey(node, results_, {}, plan_.options);
-      aliases.back().inputs = StepInputs(node, results_, {});
     }
     StepRecord prefix;
     prefix.key = PrefixKey(node, results_);

@@ -30,13 +30,15 @@ struct ExecuteOptions {
   const std::atomic<int>* cancel = nullptr;
 };
 
-// A step whose command failed. Not a Status: it is the user's to mend, and
-// what was built before it stays cached.
+// A step that failed: its command, or what the build file asks of it cannot be
+// done. Not a Status: it is the user's to mend, and what was built before it
+// stays cached.
 struct StepFailure {
   ir::NodeId node;
   int step_number = 0;
   runtime::SandboxResult result;
   std::string last_output;  // At most 50 lines.
+  std::string message;      // Not empty: why no command could run.
 };
 
 struct BuildResult {

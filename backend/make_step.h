@@ -10,6 +10,7 @@
 #include "backend/executor.h"
 #include "backend/layer_stacks.h"
 #include "backend/plan.h"
+#include "backend/run_mounts.h"
 
 namespace lamina::backend {
 
@@ -21,6 +22,9 @@ struct MadeLayer {
 };
 
 using OutputBytes = std::function<void(absl::string_view bytes)>;
+
+// The name of the layer that a step with this key leaves.
+Digest LayerChain(const Digest& key);
 
 // Makes steps; thread-safe for steps of different stages. `results` holds what
 // the inputs of a step left.
@@ -44,7 +48,11 @@ class StepMaker {
   int64_t Now() const;
 
  private:
-  struct OpenedSource;
+  // A source with all that must outlive it.
+  struct OpenedSource {
+    SourceTree files;
+    std::vector<std::string> folders;
+  };
 
   absl::StatusOr<MadeLayer> MakeRun(ir::NodeId id, const ir::Run& run,
                                     std::vector<CopyListing>& listings,
@@ -72,6 +80,21 @@ class StepMaker {
   absl::StatusOr<runtime::SandboxMount> MountContext(const ir::Node& node,
                                                      const SourceRead& read,
                                                      CopyListing& listing);
+  // The files of a listing as a layer of its own, without what is below.
+  absl::StatusOr<std::optional<LayerId>> LayerOfFiles(const ir::Node& node,
+                                                      const ir::Copy& copy,
+                                                      const SourceTree& source,
+                                                      CopyListing& listing);
+  absl::Status AddMounts(const ir::Node& node, const ir::Run& run,
+                         std::vector<CopyListing>& listings,
+                         StepMounts& mounts);
+  // What a cache mount with `from` starts with. `listing` is of the build
+  // context, null for another tree; all three must outlive the seed.
+  CacheSeed SeedOf(const ir::Node& node, const ir::Mount& mount,
+                   const CopyListing* listing);
+  absl::Status FillCache(const ir::Node& node, const ir::Mount& mount,
+                         const CopyListing* known, const std::string& folder);
+  absl::Status UnpackInto(LayerId layer, const std::string& folder);
   absl::StatusOr<runtime::SandboxMount> MountTree(const ir::Node& node,
                                                   const ir::Mount& mount);
   int64_t NewestTime() const;

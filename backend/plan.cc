@@ -1,85 +1,17 @@
 #include "backend/plan.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
+#include "backend/check_run.h"
+#include "backend/layer_stacks.h"
 #include "base/status.h"
-#include "base/text.h"
 
 namespace lamina::backend {
 namespace {
-
-// One line an input; the name is all before the last blank.
-std::map<std::string, std::string> ReadInputs(absl::string_view text) {
-  std::map<std::string, std::string> inputs;
-  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    size_t blank = line.rfind(' ');
-    if (blank != absl::string_view::npos) {
-      inputs[std::string(line.substr(0, blank))] =
-          std::string(line.substr(blank + 1));
-    }
-  }
-  return inputs;
-}
-
-// Names the inputs that differ, in the user's words.
-std::string CompareInputs(absl::string_view before, absl::string_view now) {
-  std::map<std::string, std::string> old_inputs = ReadInputs(before);
-  std::map<std::string, std::string> new_inputs = ReadInputs(now);
-  if (old_inputs["op"] != new_inputs["op"]) {
-    return "the instruction changed";
-  }
-  if (old_inputs["input0"] != new_inputs["input0"]) {
-    return "the step before it changed";
-  }
-  std::vector<std::string> changed;
-  for (const auto& [name, digest] : new_inputs) {
-    auto old = old_inputs.find(name);
-    if (old == old_inputs.end()) {
-      changed.push_back(absl::StrCat(name, " is new"));
-    } else if (old->second != digest) {
-      changed.push_back(absl::StrCat(name, " changed"));
-    }
-  }
-  for (const auto& [name, digest] : old_inputs) {
-    if (!new_inputs.contains(name)) {
-      changed.push_back(absl::StrCat(name, " is gone"));
-    }
-  }
-  if (changed.empty()) {
-    return "its result is no longer in the store";
-  }
-  std::string more = changed.size() > 1
-                         ? absl::StrCat(" (and ", changed.size() - 1, " more)")
-                         : "";
-  return absl::StrCat(changed[0], more);
-}
-
-// The keyword alone marks an instruction better than all its lines.
-SourceRange Keyword(const SourceFile& source, SourceRange range) {
-  absl::string_view text = source.Slice(range);
-  size_t end = std::min(text.find_first_of(" \t\r\n"), text.size());
-  return {range.begin, range.begin + static_cast<uint32_t>(end)};
-}
-
-// The place of a word inside an instruction, or the keyword.
-SourceRange FindWord(const SourceFile& source, SourceRange range,
-                     absl::string_view word) {
-  size_t at = source.Slice(range).find(word);
-  if (at == absl::string_view::npos) {
-    return Keyword(source, range);
-  }
-  uint32_t begin = range.begin + static_cast<uint32_t>(at);
-  return {begin, begin + static_cast<uint32_t>(word.size())};
-}
 
 class Planner {
  public:
@@ -112,7 +44,7 @@ class Planner {
  private:
   absl::Status PlanStep(ir::NodeId id, const ir::Node& node) {
     if (const auto* run = std::get_if<ir::Run>(&node.op)) {
-      CheckMounts(*run, node);
+      CheckSecrets(*run, node, plan_.options, source_, diagnostics_);
     }
     Step step;
     step.node = id;
@@ -160,108 +92,125 @@ class Planner {
           ResultAfter(results_[node.inputs[0].index], step.record->layer,
                       *store_));
       known_[id.index] = true;
+    } else {
+      CheckPlatform(node);
     }
     plan_.steps.push_back(std::move(step));
     return absl::OkStatus();
   }
 
-  // Secrets and agents that a step cannot do without; what is not built yet.
-  void CheckMounts(const ir::Run& run, const ir::Node& node) {
-    for (const ir::Mount& mount : run.mounts) {
-      bool secret = mount.type == ir::Mount::Type::kSecret;
-      bool agent = mount.type == ir::Mount::Type::kSsh;
-      const std::set<std::string>& given =
-          secret ? plan_.options.secrets : plan_.options.agents;
-      if ((secret || agent) && mount.required && !given.contains(mount.id)) {
-        std::optional<std::string> near =
-            Closest(mount.id, {given.begin(), given.end()});
-        std::string hint =
-            near.has_value() ? absl::StrCat("did you mean `", *near, "`?")
-            : secret         ? absl::StrCat("pass it with `--secret id=",
-                                            mount.id, ",src=FILE`")
-                             : absl::StrCat("pass it with `--ssh ", mount.id,
-                                            "=SOCKET`");
-        diagnostics_.Error("missing-secret",
-                           FindWord(source_, node.source, mount.id),
-                           absl::StrCat(secret ? "secret" : "ssh agent", " `",
-                                        mount.id, "` was not given; ", hint));
-      }
-      if (mount.type == ir::Mount::Type::kCache && mount.input.has_value()) {
-        diagnostics_.Error("unsupported-mount",
-                           FindWord(source_, node.source, "from="),
-                           "a cache mount that starts with files of another "
-                           "tree (`from`) cannot be done yet");
-      }
+  // Once for each platform: more of the same helps nobody.
+  void CheckPlatform(const ir::Node& node) {
+    const auto* run = std::get_if<ir::Run>(&node.op);
+    if (run != nullptr && !run->platform.empty() &&
+        platforms_.insert(run->platform).second) {
+      CheckRunPlatform(*run, node, plan_.options, source_, diagnostics_);
     }
   }
 
-  // Finds the sources of a COPY; reports what is missing, source by source.
   bool ListContext(const ir::Node& node, const SourceRead& read,
                    CopyListing& listing) {
-    const ir::Copy& copy = read.copy;
     absl::StatusOr<const SourceTree*> tree = Context(node, read.input);
     if (!tree.ok()) {
-      ReportSource(node, copy.sources.size(), tree.status());
+      ReportSource(node, read, read.copy.sources.size(), tree.status());
       return false;
     }
-    absl::StatusOr<CopyListing> found = ListSources(copy, *tree);
+    return ListFrom(node, read, **tree, listing);
+  }
+
+  // Finds the sources of a COPY; reports what is missing, source by source.
+  bool ListFrom(const ir::Node& node, const SourceRead& read,
+                const SourceTree& tree, CopyListing& listing) {
+    const ir::Copy& copy = read.copy;
+    absl::StatusOr<CopyListing> found = ListSources(copy, &tree);
     if (found.ok()) {
       listing = *std::move(found);
-      WarnUnmatched(node, copy, listing);
+      WarnUnmatched(node, read, listing);
       return true;
     }
     bool named = false;
     for (size_t i = 0; i < copy.sources.size(); ++i) {
       ir::Copy one = copy;
       one.sources = {copy.sources[i]};
-      absl::StatusOr<CopyListing> alone = ListSources(one, *tree);
+      absl::StatusOr<CopyListing> alone = ListSources(one, &tree);
       if (!alone.ok()) {
-        ReportSource(node, i, alone.status());
+        ReportSource(node, read, i, alone.status());
         named = true;
       }
     }
     if (!named) {
-      ReportSource(node, copy.sources.size(), found.status());
+      ReportSource(node, read, copy.sources.size(), found.status());
     }
     return false;
   }
 
   // `source` is a position among the sources of a COPY; past them, the COPY
   // itself is meant.
-  SourceRange SourcePlace(const ir::Node& node, size_t source) const {
+  SourceRange SourcePlace(const ir::Node& node, const SourceRead& read,
+                          size_t source) const {
+    if (read.mount != nullptr) {
+      std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
+      source = 0;
+      while (reads[source].mount != read.mount) {
+        ++source;
+      }
+    }
     return source < node.words.ranges.size() ? node.words.ranges[source]
-                                             : Keyword(source_, node.source);
+                                             : KeywordRange(source_, node.source);
   }
 
-  void ReportSource(const ir::Node& node, size_t source,
-                    const absl::Status& status) {
-    SourceRange place = SourcePlace(node, source);
+  // Where the sources of a COPY are looked for, in the user's words.
+  std::string SourceName(const ir::Node& node, const SourceRead& read) const {
+    const ir::Node& input = plan_.graph.nodes[node.inputs[read.input]];
+    if (read.from_context) {
+      return "the build context";
+    }
+    const auto* base = std::get_if<ir::BaseImage>(&input.op);
+    return base != nullptr
+               ? absl::StrCat("the image `", base->reference.Familiar(), "`")
+               : absl::StrCat("the stage `", input.stage, "`");
+  }
+
+  void ReportSource(const ir::Node& node, const SourceRead& read,
+                    size_t source, const absl::Status& status) {
+    SourceRange place = SourcePlace(node, read, source);
     std::string message(status.message());
     if (plan_.options.offline && absl::IsNotFound(status)) {
       diagnostics_.Warning(
           "missing-source", place,
-          absl::StrReplaceAll(message, {{": not found", " is not in the context"}}));
+          absl::StrReplaceAll(
+              message, {{": not found",
+                         read.from_context
+                             ? " is not in the context"
+                             : absl::StrCat(" is not in ",
+                                            SourceName(node, read))}}));
     } else {
       bool bare = absl::EndsWith(message, ": not found");
+      bool pattern = absl::EndsWith(message, "syntax error in pattern");
       diagnostics_.Error(
-          "missing-source", place,
-          absl::StrCat(message, bare ? "; add it to the build context, or see "
-                                       "whether the ignore file drops it"
-                                     : ""));
+          pattern ? "bad-pattern" : "missing-source", place,
+          absl::StrCat(message,
+                       bare && read.from_context
+                           ? "; add it to the build context, or see whether "
+                             "the ignore file drops it"
+                       : bare ? absl::StrCat(" in ", SourceName(node, read))
+                       : pattern ? "; close the `[`, or write `[[]` for the "
+                                   "character itself"
+                                 : ""));
     }
   }
 
-  void WarnUnmatched(const ir::Node& node, const ir::Copy& copy,
+  void WarnUnmatched(const ir::Node& node, const SourceRead& read,
                      const CopyListing& listing) {
+    const ir::Copy& copy = read.copy;
     for (const std::string& pattern : listing.unmatched) {
       size_t source =
           std::find(copy.sources.begin(), copy.sources.end(), pattern) -
           copy.sources.begin();
       diagnostics_.Warning(
-          "no-match", SourcePlace(node, source),
-          absl::StrCat("`", pattern,
-                       "` matches nothing in the build context; nothing is "
-                       "copied for it"));
+          "no-match", SourcePlace(node, read, source),
+          absl::StrCat("`", pattern, "` matches nothing in ",
+                       SourceName(node, read), "; nothing is copied for it"));
     }
   }
 
@@ -320,9 +269,44 @@ class Planner {
       step.state = StepState::kCached;
       return absl::OkStatus();
     }
+    if (from_stage && plan_.options.read_everything) {
+      return LookUpByFiles(node, reads[0], latest, step);
+    }
     step.reason = WhyMissed(node, latest,
                             from_stage ? std::vector<CopyListing>()
                                        : step.listings);
+    return absl::OkStatus();
+  }
+
+  // A stage that was made anew may have the files of the one before.
+  absl::Status LookUpByFiles(const ir::Node& node, const SourceRead& read,
+                             const std::optional<StepRecord>& latest,
+                             Step& step) {
+    LayerStacks stacks(*store_);
+    ASSIGN_OR_RETURN(
+        const ir::Tree* tree,
+        stacks.Fold(node.stage,
+                    results_[node.inputs[read.input].index].layers));
+    // Names and digests are enough; no byte is read.
+    std::vector<std::string> folders;
+    std::vector<CopyListing> listings(1);
+    if (!ListFrom(node, read, OpenLayerTree(*tree, folders), listings[0])) {
+      return absl::OkStatus();
+    }
+    for (const PickedItem& picked : listings[0].items) {
+      if (picked.item.entry.type == ir::EntryType::kFile &&
+          picked.item.entry.digest.empty()) {
+        step.reason = WhyMissed(node, latest, {});
+        return absl::OkStatus();
+      }
+    }
+    step.key = StepKey(node, results_, listings, plan_.options);
+    ASSIGN_OR_RETURN(step.record, store_->FindStep(*step.key));
+    if (step.record.has_value()) {
+      step.state = StepState::kCached;
+    } else {
+      step.reason = WhyMissed(node, latest, listings);
+    }
     return absl::OkStatus();
   }
 
@@ -330,8 +314,8 @@ class Planner {
                         const std::optional<StepRecord>& latest,
                         const std::vector<CopyListing>& listings) const {
     return latest.has_value()
-               ? CompareInputs(latest->inputs,
-                               StepInputs(node, results_, listings))
+               ? CompareInputs(latest->inputs, StepInputs(plan_.graph, node,
+                                                          results_, listings))
                : "never built here";
   }
 
@@ -344,6 +328,7 @@ class Planner {
   std::vector<bool> unknown_;  // An unknown base is below.
   std::map<std::string, SourceTree> sources_;
   std::map<std::string, int> positions_;
+  std::set<std::string> platforms_;  // Foreign ones, checked.
 };
 
 }  // namespace
@@ -377,11 +362,9 @@ std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
     }
   } else if (const auto* run = std::get_if<ir::Run>(&node.op)) {
     for (const ir::Mount& mount : run->mounts) {
-      if (mount.type == ir::Mount::Type::kBind && mount.input.has_value() &&
-          is_context(*mount.input)) {
+      if (mount.input.has_value() && is_context(*mount.input)) {
         SourceRead read;
-        read.copy.sources = {mount.source};
-        read.copy.destination = "/";
+        read.copy = MountedFiles(mount);
         read.input = *mount.input;
         read.from_context = true;
         read.mount = &mount;
@@ -390,6 +373,21 @@ std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
     }
   }
   return reads;
+}
+
+ir::Copy MountedFiles(const ir::Mount& mount) {
+  std::string source;
+  for (char c : mount.source) {
+    // A mount names one path; a COPY would take these for patterns.
+    if (absl::StrContains("*?[\\", absl::string_view(&c, 1))) {
+      source += '\\';
+    }
+    source += c;
+  }
+  ir::Copy copy;
+  copy.sources = {source};
+  copy.destination = "/";
+  return copy;
 }
 
 bool MayUseCache(const PlanOptions& options, const ir::Node& node) {
@@ -473,50 +471,6 @@ absl::StatusOr<Plan> MakePlan(ir::BuildGraph graph, const PlanOptions& options,
                               Diagnostics& diagnostics) {
   Planner planner(std::move(graph), options, store, source, diagnostics);
   return planner.Make();
-}
-
-std::string PrintPlan(const Plan& plan) {
-  std::string out;
-  int number = 0;
-  int cached = 0;
-  double expected = 0;
-  for (const ir::Node& node : plan.graph.nodes) {
-    if (std::optional<std::string> gap = UnknownBase(node.op)) {
-      absl::StrAppend(&out, *gap, "\n");
-    }
-  }
-  std::string stage;
-  for (const Step& step : plan.steps) {
-    const ir::Node& node = plan.graph.nodes[step.node];
-    if (number == 0 || node.stage != stage) {
-      stage = node.stage;
-      absl::StrAppend(&out, "stage ", stage, "\n");
-    }
-    bool is_cached = step.state == StepState::kCached;
-    cached += is_cached ? 1 : 0;
-    std::string text = EscapeControls(node.text.substr(0, node.text.find('\n')));
-    if (DisplayWidth(text) > 60) {
-      text = absl::StrCat(KeepStart(text, 57), "...");
-    }
-    size_t pad = 62 - std::min<size_t>(62, DisplayWidth(text));
-    absl::StrAppend(&out, absl::StrFormat("%4d  ", ++number), text,
-                    std::string(pad, ' '), is_cached ? "cached" : "run");
-    if (!is_cached) {
-      absl::StrAppend(&out, "     ", step.reason);
-      if (step.expected_seconds.has_value()) {
-        absl::StrAppendFormat(&out, "  ~%.1fs", *step.expected_seconds);
-        expected += *step.expected_seconds;
-      }
-    }
-    out += "\n";
-  }
-  absl::StrAppend(&out, plan.steps.size() - cached, " of ", plan.steps.size(),
-                  " steps run, ", cached, " cached");
-  if (expected > 0) {
-    absl::StrAppendFormat(&out, "; ~%.1fs expected", expected);
-  }
-  out += "\n";
-  return out;
 }
 
 }  // namespace lamina::backend
