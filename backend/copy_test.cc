@@ -28,13 +28,15 @@ class Folder {
   }
   Folder& Link(const std::string& path, const std::string& target) {
     EXPECT_TRUE(MakeDirs(JoinPath(dir_.path(), DirName(path))).ok());
-    EXPECT_EQ(
-        symlink(target.c_str(), JoinPath(dir_.path(), path).c_str()), 0);
+    EXPECT_EQ(symlink(target.c_str(), JoinPath(dir_.path(), path).c_str()), 0);
     return *this;
   }
   SourceTree Open(const std::string& ignores = "") const {
-    return *OpenContextFolder(dir_.path(),
-                              *ir::IgnoreMatcher::ParseFile(ignores));
+    Diagnostics diagnostics;
+    ir::IgnoreMatcher matcher = ir::IgnoreMatcher::ParseFile(
+        SourceFile(".dockerignore", ignores), diagnostics);
+    EXPECT_FALSE(diagnostics.has_errors());
+    return *OpenContextFolder(dir_.path(), matcher);
   }
   const std::string& path() const { return dir_.path(); }
 
@@ -111,8 +113,9 @@ TEST(Copy, AFileGoesToANameOrIntoAFolder) {
             "f 640 0:0 b\n");
   EXPECT_EQ(Place(CopyOf({"a"}, "/d/"), context.Open(), TreeOf({})),
             "d 755 0:0 d\nf 640 0:0 d/a\n");
-  EXPECT_EQ(Place(CopyOf({"a"}, "/d"), context.Open(), TreeOf({Dir("d", 0711)})),
-            "d 711 0:0 d\nf 640 0:0 d/a\n");
+  EXPECT_EQ(
+      Place(CopyOf({"a"}, "/d"), context.Open(), TreeOf({Dir("d", 0711)})),
+      "d 711 0:0 d\nf 640 0:0 d/a\n");
 }
 
 TEST(Copy, AFolderGivesItsContentsAndANewTopOf0755) {

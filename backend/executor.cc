@@ -26,6 +26,15 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+// Whether a step failed because of what the build file says: a source that is
+// not in another stage, a folder where a file has to be.
+bool IsUsers(const ir::Op& op, const absl::Status& status) {
+  // A sandbox that cannot be made is a failed precondition, too.
+  bool places = !std::holds_alternative<ir::Run>(op);
+  return absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
+         (places && absl::IsFailedPrecondition(status));
+}
+
 class Executor {
  public:
   Executor(const Plan& plan, Store& store, runtime::Sandbox& sandbox,
@@ -130,7 +139,9 @@ class Executor {
       lock.lock();
       --running_;
       states_[*next] = State::kDone;
-      if (!status.ok()) {
+      if (IsUsers(Node(*next).op, status)) {
+        Fail(*next, {.message = std::string(status.message())});
+      } else if (!status.ok()) {
         Stop(*next, Annotate(status, absl::StrCat("at `", Node(*next).text,
                                                   "`")));
       }
@@ -166,6 +177,18 @@ class Executor {
       stopped_ = true;
       stopped_at_ = step;
       status_ = std::move(status);
+    }
+  }
+
+  // The caller holds the mutex.
+  void Fail(size_t step, StepFailure failure) {
+    Stop(step, absl::OkStatus());
+    if (stopped_at_ == step) {
+      failure.node = plan_.steps[step].node;
+      if (failure.step_number == 0) {
+        failure.step_number = static_cast<int>(step) + 1;
+      }
+      result_.failure = std::move(failure);
     }
   }
 
@@ -298,11 +321,7 @@ class Executor {
     std::unique_lock guard(mutex_);
     ++result_.steps_run;
     if (!good) {
-      Stop(number, absl::OkStatus());
-      if (stopped_at_ == number) {
-        result_.failure = {step.node, static_cast<int>(number) + 1,
-                           *made->failure, made->last_output};
-      }
+      Fail(number, {.result = *made->failure, .last_output = made->last_output});
       return absl::OkStatus();
     }
     guard.unlock();
@@ -384,18 +403,22 @@ class Executor {
     if (!starts.empty()) {
       finish(good);
     }
-    RETURN_IF_ERROR(made.status());
     if (good) {
       return RecordGroup(group, keys, *made, seconds);
     }
-    std::lock_guard lock(mutex_);
-    size_t failed = group[starts.size() - 1];
-    Stop(failed, absl::OkStatus());
-    if (stopped_at_ == failed) {
-      result_.failure = {plan_.steps[failed].node,
-                         static_cast<int>(group[0]) + 1, *made->failure,
-                         made->last_output};
+    size_t failed = group[std::max<size_t>(starts.size(), 1) - 1];
+    StepFailure failure;
+    failure.step_number = static_cast<int>(group[0]) + 1;
+    if (made.ok()) {
+      failure.result = *made->failure;
+      failure.last_output = made->last_output;
+    } else if (IsUsers(Node(failed).op, made.status())) {
+      failure.message = std::string(made.status().message());
+    } else {
+      return made.status();
     }
+    std::lock_guard lock(mutex_);
+    Fail(failed, std::move(failure));
     return absl::OkStatus();
   }
 
@@ -415,7 +438,7 @@ class Executor {
       record.seconds = seconds[i];
       record.created = maker_.Now();
       record.name = step.name;
-      record.inputs = StepInputs(Node(group[i]), results_, {});
+      record.inputs = StepInputs(plan_.graph, Node(group[i]), results_, {});
       RETURN_IF_ERROR(store_.AddStep(record));
       made_[step.node.index] = {record.layer, record.created};
       if (last) {
@@ -444,7 +467,7 @@ class Executor {
     record.seconds = seconds;
     record.created = maker_.Now();
     record.name = step.name;
-    record.inputs = StepInputs(node, results_, listings);
+    record.inputs = StepInputs(plan_.graph, node, results_, listings);
     RETURN_IF_ERROR(store_.AddStep(record));
     for (StepRecord& alias : Aliases(step, record)) {
       RETURN_IF_ERROR(store_.AddStep(alias));
@@ -467,7 +490,6 @@ class Executor {
     if (!reads[0].from_context) {
       aliases.push_back(record);
       aliases.back().key = StepKey(node, results_, {}, plan_.options);
-      aliases.back().inputs = StepInputs(node, results_, {});
     }
     StepRecord prefix;
     prefix.key = PrefixKey(node, results_);

@@ -33,8 +33,9 @@ struct ExecuteOptions {
   const std::atomic<int>* cancel = nullptr;
 };
 
-// A step whose command failed. Not a Status: it is the user's to mend, and
-// what was built before it stays cached.
+// A step that failed: its command, or what the build file asks of it cannot be
+// done. Not a Status: it is the user's to mend, and what was built before it
+// stays cached.
 struct StepFailure {
   ir::NodeId node;
   // From 1. Steps before this one stay cached: of commands in one sandbox it
@@ -42,6 +43,7 @@ struct StepFailure {
   int step_number = 0;
   runtime::SandboxResult result;
   std::string last_output;  // At most 50 lines.
+  std::string message;      // Not empty: why no command could run.
 };
 
 struct BuildResult {

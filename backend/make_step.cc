@@ -45,10 +45,6 @@ class LastLines {
   std::string text_;
 };
 
-Digest LayerChain(const Digest& key) {
-  return Sha256(absl::StrCat("lamina layer ", key.hex()));
-}
-
 absl::StatusOr<UniqueFd> OpenOrigin(const ir::Copy& copy,
                                     const CopyListing& listing,
                                     const SourceTrees& trees,
@@ -99,12 +95,9 @@ absl::Status RememberDigests(const CopyListing& listing, Store& store) {
 
 }  // namespace
 
-// Trees with all that must outlive them.
-struct StepMaker::OpenedSource {
-  std::deque<SourceTree> files;
-  std::deque<std::vector<std::string>> folders;
-  SourceTrees trees;
-};
+Digest LayerChain(const Digest& key) {
+  return Sha256(absl::StrCat("lamina layer ", key.hex()));
+}
 
 int64_t StepMaker::Now() const {
   return plan_.options.source_date_epoch.value_or(options_.now);
@@ -195,20 +188,12 @@ absl::StatusOr<runtime::SandboxResult> StepMaker::RunOne(
   const ir::Node& node = plan_.graph.nodes[id];
   const auto& run = std::get<ir::Run>(node.op);
   ASSIGN_OR_RETURN(runtime::SandboxSpec spec, Spec(run, folders));
-  StepMounts mounts(store_, options_.resources);
-  std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
-  for (const ir::Mount& mount : run.mounts) {
-    std::optional<runtime::SandboxMount> source;
-    for (size_t i = 0; i < reads.size(); ++i) {
-      if (reads[i].mount == &mount) {
-        ASSIGN_OR_RETURN(source, MountContext(node, reads[i], listings[i]));
-      }
-    }
-    if (mount.input.has_value() && !source.has_value()) {
-      ASSIGN_OR_RETURN(source, MountTree(node, mount));
-    }
-    RETURN_IF_ERROR(mounts.Add(mount, std::move(source)));
-  }
+  // Without the cache of steps those of mounts start afresh, too.
+  StepMounts mounts(MayUseCache(plan_.options, node)
+                        ? store_.CachesFolder()
+                        : JoinPath(store_.scratch(), "caches"),
+                    options_.resources);
+  RETURN_IF_ERROR(AddMounts(node, run, listings, mounts));
   RETURN_IF_ERROR(mounts.MoveInto(spec));
   spec.upper = JoinPath(folder, "fs");
   spec.work = JoinPath(folder, "work");
@@ -293,67 +278,6 @@ absl::StatusOr<runtime::SandboxSpec> StepMaker::Spec(
   }
   spec.cancel = options_.cancel;
   return spec;
-}
-
-absl::StatusOr<runtime::SandboxMount> StepMaker::MountContext(
-    const ir::Node& node, const SourceRead& read, CopyListing& listing) {
-  ASSIGN_OR_RETURN(OpenedSource source, Open(node, read.inputs));
-  // The step's key needed all digests, so the layer's name is known.
-  Digest key = Sha256(absl::StrCat("lamina context mount ",
-                                   ListingDigest(listing, false).hex()));
-  std::optional<LayerId> layer;
-  ASSIGN_OR_RETURN(std::optional<Layer> known,
-                   store_.FindLayer(LayerChain(key)));
-  if (known.has_value()) {
-    layer = known->id;
-  } else {
-    ASSIGN_OR_RETURN(layer, WriteCopy(read.copy, NodeResult(),
-                                      absl::StrCat(node.stage, " mounts"),
-                                      source.trees, &listing,
-                                      [&] { return key; }));
-  }
-  runtime::SandboxMount mount;
-  bool file = listing.items.size() == 1 && !listing.items[0].from_folder &&
-              listing.items[0].item.entry.type != ir::EntryType::kDirectory;
-  if (layer.has_value()) {
-    ASSIGN_OR_RETURN(std::vector<std::string> folders,
-                     stacks_.Folders({*layer}));
-    mount.source = file ? JoinPath(folders[0], listing.items[0].name)
-                        : folders[0];
-  } else {
-    mount.source = JoinPath(store_.scratch(), "empty");
-    RETURN_IF_ERROR(MakeDirs(mount.source));
-  }
-  return mount;
-}
-
-absl::StatusOr<runtime::SandboxMount> StepMaker::MountTree(
-    const ir::Node& node, const ir::Mount& mount) {
-  const NodeResult& from = results_[node.inputs[*mount.input].index];
-  ASSIGN_OR_RETURN(
-      const ir::Tree* tree,
-      stacks_.Fold(absl::StrCat(node.stage, " mounts from"), from.layers));
-  ASSIGN_OR_RETURN(std::string path,
-                   tree->Resolve(CleanPath(mount.source).substr(1), true));
-  const ir::Tree::Item* item = tree->Find(path);
-  if (item == nullptr && !path.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("the mount source `", mount.source, "` is not there"));
-  }
-  runtime::SandboxMount shown;
-  shown.type = runtime::SandboxMount::Type::kOverlay;
-  shown.source = absl::StrCat("/", path);
-  shown.is_folder =
-      item == nullptr || item->entry.type == ir::EntryType::kDirectory;
-  ASSIGN_OR_RETURN(std::vector<std::string> folders,
-                   stacks_.Folders(from.layers));
-  shown.lowers.assign(folders.rbegin(), folders.rend());
-  if (shown.lowers.empty()) {  // scratch
-    std::string empty = JoinPath(store_.scratch(), "empty");
-    RETURN_IF_ERROR(MakeDirs(empty));
-    shown.lowers = {empty};
-  }
-  return shown;
 }
 
 // --- COPY and WORKDIR ------------------------------------------------------

@@ -1,6 +1,7 @@
 // Carries out one step: a command in the sandbox, or a copy without one.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "backend/executor.h"
 #include "backend/layer_stacks.h"
 #include "backend/plan.h"
+#include "backend/run_mounts.h"
 
 namespace lamina::backend {
 
@@ -28,6 +30,9 @@ struct RunEvents {
   std::function<void(size_t position)> on_start;
   std::function<void(size_t position, absl::string_view bytes)> on_output;
 };
+
+// The name of the layer that a step with this key leaves.
+Digest LayerChain(const Digest& key);
 
 // Makes steps; thread-safe for steps of different stages. `results` holds what
 // the inputs of a step left.
@@ -58,7 +63,12 @@ class StepMaker {
   int64_t Now() const;
 
  private:
-  struct OpenedSource;
+  // Trees with all that must outlive them.
+  struct OpenedSource {
+    std::deque<SourceTree> files;
+    std::deque<std::vector<std::string>> folders;
+    SourceTrees trees;
+  };
 
   // Runs one command on `folders` with the writable `folder`.
   absl::StatusOr<runtime::SandboxResult> RunOne(
@@ -90,6 +100,21 @@ class StepMaker {
   absl::StatusOr<runtime::SandboxMount> MountContext(const ir::Node& node,
                                                      const SourceRead& read,
                                                      CopyListing& listing);
+  // The files of a listing as a layer of its own, without what is below.
+  absl::StatusOr<std::optional<LayerId>> LayerOfFiles(const ir::Node& node,
+                                                      const ir::Copy& copy,
+                                                      const SourceTrees& trees,
+                                                      CopyListing& listing);
+  absl::Status AddMounts(const ir::Node& node, const ir::Run& run,
+                         std::vector<CopyListing>& listings,
+                         StepMounts& mounts);
+  // What a cache mount with `from` starts with. `listing` is of the build
+  // context, null for another tree; all three must outlive the seed.
+  CacheSeed SeedOf(const ir::Node& node, const ir::Mount& mount,
+                   const CopyListing* listing);
+  absl::Status FillCache(const ir::Node& node, const ir::Mount& mount,
+                         const CopyListing* known, const std::string& folder);
+  absl::Status UnpackInto(LayerId layer, const std::string& folder);
   absl::StatusOr<runtime::SandboxMount> MountTree(const ir::Node& node,
                                                   const ir::Mount& mount);
   int64_t NewestTime() const;

@@ -1,85 +1,18 @@
 #include "backend/plan.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <memory>
+#include <deque>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
+#include "backend/check_run.h"
+#include "backend/layer_stacks.h"
 #include "base/status.h"
-#include "base/text.h"
 
 namespace lamina::backend {
 namespace {
-
-// One line an input; the name is all before the last blank.
-std::map<std::string, std::string> ReadInputs(absl::string_view text) {
-  std::map<std::string, std::string> inputs;
-  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    size_t blank = line.rfind(' ');
-    if (blank != absl::string_view::npos) {
-      inputs[std::string(line.substr(0, blank))] =
-          std::string(line.substr(blank + 1));
-    }
-  }
-  return inputs;
-}
-
-// Names the inputs that differ, in the user's words.
-std::string CompareInputs(absl::string_view before, absl::string_view now) {
-  std::map<std::string, std::string> old_inputs = ReadInputs(before);
-  std::map<std::string, std::string> new_inputs = ReadInputs(now);
-  if (old_inputs["op"] != new_inputs["op"]) {
-    return "the instruction changed";
-  }
-  if (old_inputs["input0"] != new_inputs["input0"]) {
-    return "the step before it changed";
-  }
-  std::vector<std::string> changed;
-  for (const auto& [name, digest] : new_inputs) {
-    auto old = old_inputs.find(name);
-    if (old == old_inputs.end()) {
-      changed.push_back(absl::StrCat(name, " is new"));
-    } else if (old->second != digest) {
-      changed.push_back(absl::StrCat(name, " changed"));
-    }
-  }
-  for (const auto& [name, digest] : old_inputs) {
-    if (!new_inputs.contains(name)) {
-      changed.push_back(absl::StrCat(name, " is gone"));
-    }
-  }
-  if (changed.empty()) {
-    return "its result is no longer in the store";
-  }
-  std::string more = changed.size() > 1
-                         ? absl::StrCat(" (and ", changed.size() - 1, " more)")
-                         : "";
-  return absl::StrCat(changed[0], more);
-}
-
-// The keyword alone marks an instruction better than all its lines.
-SourceRange Keyword(const SourceFile& source, SourceRange range) {
-  absl::string_view text = source.Slice(range);
-  size_t end = std::min(text.find_first_of(" \t\r\n"), text.size());
-  return {range.begin, range.begin + static_cast<uint32_t>(end)};
-}
-
-// The place of a word inside an instruction, or the keyword.
-SourceRange FindWord(const SourceFile& source, SourceRange range,
-                     absl::string_view word) {
-  size_t at = source.Slice(range).find(word);
-  if (at == absl::string_view::npos) {
-    return Keyword(source, range);
-  }
-  uint32_t begin = range.begin + static_cast<uint32_t>(at);
-  return {begin, begin + static_cast<uint32_t>(word.size())};
-}
 
 class Planner {
  public:
@@ -107,13 +40,18 @@ class Planner {
       }
       RETURN_IF_ERROR(PlanStep(id, node));
     }
+    for (const Step& step : plan_.steps) {
+      if (step.state == StepState::kRun) {
+        CheckPlatform(plan_.graph.nodes[step.node]);
+      }
+    }
     return std::move(plan_);
   }
 
  private:
   absl::Status PlanStep(ir::NodeId id, const ir::Node& node) {
     if (const auto* run = std::get_if<ir::Run>(&node.op)) {
-      CheckMounts(*run, node);
+      CheckSecrets(*run, node, plan_.options, source_, diagnostics_);
     }
     Step step;
     step.node = id;
@@ -185,49 +123,33 @@ class Planner {
     return known ? "" : "unknown source";
   }
 
-  // Secrets and agents that a step cannot do without; what is not built yet.
-  void CheckMounts(const ir::Run& run, const ir::Node& node) {
-    for (const ir::Mount& mount : run.mounts) {
-      bool secret = mount.type == ir::Mount::Type::kSecret;
-      bool agent = mount.type == ir::Mount::Type::kSsh;
-      const std::set<std::string>& given =
-          secret ? plan_.options.secrets : plan_.options.agents;
-      if ((secret || agent) && mount.required && !given.contains(mount.id)) {
-        std::optional<std::string> near =
-            Closest(mount.id, {given.begin(), given.end()});
-        std::string hint =
-            near.has_value() ? absl::StrCat("did you mean `", *near, "`?")
-            : secret         ? absl::StrCat("pass it with `--secret id=",
-                                            mount.id, ",src=FILE`")
-                             : absl::StrCat("pass it with `--ssh ", mount.id,
-                                            "=SOCKET`");
-        diagnostics_.Error("missing-secret",
-                           FindWord(source_, node.source, mount.id),
-                           absl::StrCat(secret ? "secret" : "ssh agent", " `",
-                                        mount.id, "` was not given; ", hint));
-      }
-      if (mount.type == ir::Mount::Type::kCache && mount.input.has_value()) {
-        diagnostics_.Error("unsupported-mount",
-                           FindWord(source_, node.source, "from="),
-                           "a cache mount that starts with files of another "
-                           "tree (`from`) cannot be done yet");
-      }
+  // Once for each platform: more of the same helps nobody.
+  void CheckPlatform(const ir::Node& node) {
+    const auto* run = std::get_if<ir::Run>(&node.op);
+    if (run != nullptr && !run->platform.empty() &&
+        platforms_.insert(run->platform).second) {
+      CheckRunPlatform(*run, node, plan_.options, source_, diagnostics_);
     }
   }
 
-  // Finds the sources of a COPY; reports what is missing, source by source.
   bool ListContext(const ir::Node& node, const SourceRead& read,
                    CopyListing& listing) {
-    const ir::Copy& copy = read.copy;
     absl::StatusOr<SourceTrees> trees = Contexts(node, read);
     if (!trees.ok()) {
-      ReportSource(node, copy.sources.size(), trees.status());
+      ReportSource(node, read, read.copy.sources.size(), trees.status());
       return false;
     }
-    absl::StatusOr<CopyListing> found = ListSources(copy, *trees);
+    return ListFrom(node, read, *trees, listing);
+  }
+
+  // Finds the sources of a COPY; reports what is missing, source by source.
+  bool ListFrom(const ir::Node& node, const SourceRead& read,
+                const SourceTrees& trees, CopyListing& listing) {
+    const ir::Copy& copy = read.copy;
+    absl::StatusOr<CopyListing> found = ListSources(copy, trees);
     if (found.ok()) {
       listing = *std::move(found);
-      WarnUnmatched(node, copy, listing);
+      WarnUnmatched(node, read, listing);
       return true;
     }
     bool named = false;
@@ -235,54 +157,94 @@ class Planner {
       ir::Copy one = copy;
       one.sources = {copy.sources[i]};
       one.source_inputs = {copy.InputOf(i)};
-      absl::StatusOr<CopyListing> alone = ListSources(one, *trees);
+      absl::StatusOr<CopyListing> alone = ListSources(one, trees);
       if (!alone.ok()) {
-        ReportSource(node, i, alone.status());
+        ReportSource(node, read, i, alone.status());
         named = true;
       }
     }
     if (!named) {
-      ReportSource(node, copy.sources.size(), found.status());
+      ReportSource(node, read, copy.sources.size(), found.status());
     }
     return false;
   }
 
   // `source` is a position among the sources of a COPY; past them, the COPY
   // itself is meant.
-  SourceRange SourcePlace(const ir::Node& node, size_t source) const {
+  SourceRange SourcePlace(const ir::Node& node, const SourceRead& read,
+                          size_t source) const {
+    if (read.mount != nullptr) {
+      std::vector<SourceRead> reads = SourceReads(plan_.graph, node);
+      source = 0;
+      while (reads[source].mount != read.mount) {
+        ++source;
+      }
+    }
     return source < node.words.ranges.size() ? node.words.ranges[source]
-                                             : Keyword(source_, node.source);
+                                             : KeywordRange(source_, node.source);
   }
 
-  void ReportSource(const ir::Node& node, size_t source,
-                    const absl::Status& status) {
-    SourceRange place = SourcePlace(node, source);
+  // What a source is looked for in. Past the sources, that of the first.
+  const ir::Node& Searched(const ir::Node& node, const SourceRead& read,
+                           size_t source) const {
+    const ir::Copy& copy = read.copy;
+    uint32_t tree = source < copy.sources.size() ? copy.InputOf(source) : 1;
+    return plan_.graph.nodes[node.inputs[read.inputs[tree - 1]]];
+  }
+
+  // The same in the user's words.
+  static std::string SourceName(const ir::Node& input) {
+    if (std::holds_alternative<ir::LocalFiles>(input.op)) {
+      return "the build context";
+    }
+    const auto* base = std::get_if<ir::BaseImage>(&input.op);
+    return base != nullptr
+               ? absl::StrCat("the image `", base->reference.Familiar(), "`")
+               : absl::StrCat("the stage `", input.stage, "`");
+  }
+
+  void ReportSource(const ir::Node& node, const SourceRead& read,
+                    size_t source, const absl::Status& status) {
+    SourceRange place = SourcePlace(node, read, source);
+    const ir::Node& input = Searched(node, read, source);
+    bool in_context = std::holds_alternative<ir::LocalFiles>(input.op);
     std::string message(status.message());
     if (plan_.options.offline && absl::IsNotFound(status)) {
       diagnostics_.Warning(
           "missing-source", place,
-          absl::StrReplaceAll(message, {{": not found", " is not in the context"}}));
+          absl::StrReplaceAll(
+              message,
+              {{": not found",
+                absl::StrCat(" is not in ",
+                             in_context ? "the context" : SourceName(input))}}));
     } else {
       bool bare = absl::EndsWith(message, ": not found");
+      bool pattern = absl::EndsWith(message, "syntax error in pattern");
       diagnostics_.Error(
-          "missing-source", place,
-          absl::StrCat(message, bare ? "; add it to the build context, or see "
-                                       "whether the ignore file drops it"
-                                     : ""));
+          pattern ? "bad-pattern" : "missing-source", place,
+          absl::StrCat(message,
+                       bare && in_context
+                           ? "; add it to the build context, or see whether "
+                             "the ignore file drops it"
+                       : bare ? absl::StrCat(" in ", SourceName(input))
+                       : pattern ? "; close the `[`, or write `[[]` for the "
+                                   "character itself"
+                                 : ""));
     }
   }
 
-  void WarnUnmatched(const ir::Node& node, const ir::Copy& copy,
+  void WarnUnmatched(const ir::Node& node, const SourceRead& read,
                      const CopyListing& listing) {
+    const ir::Copy& copy = read.copy;
     for (const std::string& pattern : listing.unmatched) {
       size_t source =
           std::find(copy.sources.begin(), copy.sources.end(), pattern) -
           copy.sources.begin();
       diagnostics_.Warning(
-          "no-match", SourcePlace(node, source),
-          absl::StrCat("`", pattern,
-                       "` matches nothing in the build context; nothing is "
-                       "copied for it"));
+          "no-match", SourcePlace(node, read, source),
+          absl::StrCat("`", pattern, "` matches nothing in ",
+                       SourceName(Searched(node, read, source)),
+                       "; nothing is copied for it"));
     }
   }
 
@@ -349,6 +311,9 @@ class Planner {
       step.state = StepState::kCached;
       return absl::OkStatus();
     }
+    if (from_stage && plan_.options.read_everything) {
+      return LookUpByFiles(node, reads[0], latest, step);
+    }
     NodeResult unmade =
         UnmadeResult(results_[node.inputs[0].index], *step.key);
     step.reason =
@@ -395,12 +360,52 @@ class Planner {
     return absl::OkStatus();
   }
 
+  // A stage that was made anew may have the files of the one before.
+  absl::Status LookUpByFiles(const ir::Node& node, const SourceRead& read,
+                             const std::optional<StepRecord>& latest,
+                             Step& step) {
+    ASSIGN_OR_RETURN(SourceTrees trees, Contexts(node, read));
+    LayerStacks stacks(*store_);
+    std::deque<SourceTree> made;
+    // Names and digests are enough; no byte is read.
+    std::vector<std::string> folders;
+    for (size_t i = 0; i < trees.size(); ++i) {
+      ir::NodeId input = node.inputs[read.inputs[i]];
+      const ir::Op& op = plan_.graph.nodes[input].op;
+      if (trees[i] == nullptr && !IsRemote(op)) {
+        ASSIGN_OR_RETURN(
+            const ir::Tree* tree,
+            stacks.Fold(absl::StrCat(i), results_[input.index].layers));
+        trees[i] = &made.emplace_back(OpenLayerTree(*tree, folders));
+      }
+    }
+    std::vector<CopyListing> listings(1);
+    if (!ListFrom(node, read, trees, listings[0])) {
+      return absl::OkStatus();
+    }
+    for (const PickedItem& picked : listings[0].items) {
+      if (picked.item.entry.type == ir::EntryType::kFile &&
+          picked.item.entry.digest.empty()) {
+        step.reason = WhyMissed(node, latest, {});
+        return absl::OkStatus();
+      }
+    }
+    step.key = StepKey(node, results_, listings, plan_.options);
+    ASSIGN_OR_RETURN(step.record, store_->FindStep(*step.key));
+    if (step.record.has_value()) {
+      step.state = StepState::kCached;
+    } else {
+      step.reason = WhyMissed(node, latest, listings);
+    }
+    return absl::OkStatus();
+  }
+
   std::string WhyMissed(const ir::Node& node,
                         const std::optional<StepRecord>& latest,
                         const std::vector<CopyListing>& listings) const {
     return latest.has_value()
-               ? CompareInputs(latest->inputs,
-                               StepInputs(node, results_, listings))
+               ? CompareInputs(latest->inputs, StepInputs(plan_.graph, node,
+                                                          results_, listings))
                : "never built here";
   }
 
@@ -415,6 +420,7 @@ class Planner {
   std::vector<std::string> unknown_;
   std::map<std::string, SourceTree> sources_;
   std::map<std::string, int> positions_;
+  std::set<std::string> platforms_;  // Foreign ones, checked.
 };
 
 }  // namespace

@@ -45,6 +45,8 @@ struct PlanOptions {
   // to be cached or not. False: a COPY that was never made on this parent is
   // known to run without looking at its files; the executor reads them once.
   bool read_everything = false;
+  // Where the kernel says which programs it runs by an interpreter.
+  std::string binfmt_folder = "/proc/sys/fs/binfmt_misc";
   // True: what is missing in a context is a warning, and the step then runs.
   bool offline = false;
 };
@@ -104,6 +106,9 @@ struct SourceRead {
 std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
                                     const ir::Node& node);
 
+// The COPY onto an empty tree that gives what a mount shows of its input.
+ir::Copy MountedFiles(const ir::Mount& mount);
+
 // False where the user wants the step run anew.
 bool MayUseCache(const PlanOptions& options, const ir::Node& node);
 
@@ -136,10 +141,13 @@ NodeResult UnmadeResult(const NodeResult& parent, const Digest& key);
 Digest StepKey(const ir::Node& node, const std::vector<NodeResult>& results,
                const std::vector<CopyListing>& listings,
                const PlanOptions& options);
-// One line an input of that key, for StepRecord::inputs.
-std::string StepInputs(const ir::Node& node,
+// One line an input of that key, for StepRecord::inputs: its name in the
+// user's words and a digest. Values, secret ones too, are only in digests.
+std::string StepInputs(const ir::BuildGraph& graph, const ir::Node& node,
                        const std::vector<NodeResult>& results,
                        const std::vector<CopyListing>& listings);
+// Names what differs between two such texts.
+std::string CompareInputs(absl::string_view before, absl::string_view now);
 // Known as soon as this COPY ran once on this parent, whatever the files.
 Digest PrefixKey(const ir::Node& node, const std::vector<NodeResult>& results);
 

@@ -1,12 +1,6 @@
 #include "backend/run_mounts.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
@@ -14,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "base/digest.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -26,6 +20,8 @@ using runtime::SandboxMount;
 
 constexpr size_t kMaxSecret = 500 * 1024;  // Bytes.
 constexpr size_t kShortestSecret = 4;
+// Of one line of several: shorter ones, such as `}`, are no secret.
+constexpr size_t kShortestLine = 8;
 
 SandboxMount Basic(const Mount& mount, SandboxMount::Type type) {
   SandboxMount made;
@@ -43,37 +39,9 @@ std::string NotGiven(absl::string_view kind, const std::string& id,
     ids.push_back(name);
   }
   std::optional<std::string> near = Closest(id, ids);
-  return absl::StrCat(kind, " `", id, "` was not given",
-                      near.has_value()
-                          ? absl::StrCat("; did you mean `", *near, "`?")
-                          : "");
-}
-
-// An instance of a cache, locked. `shared` may be used by many at once.
-absl::StatusOr<std::pair<std::string, UniqueFd>> TakeCache(
-    const std::string& folder, Mount::Sharing sharing) {
-  RETURN_IF_ERROR(MakeDirs(folder));
-  for (int instance = 0;; ++instance) {
-    std::string path = JoinPath(folder, absl::StrCat(instance));
-    ASSIGN_OR_RETURN(UniqueFd lock,
-                     OpenFile(absl::StrCat(path, ".lock"), O_RDWR | O_CREAT,
-                              0600));
-    int how = LOCK_EX;
-    if (sharing == Mount::Sharing::kShared) {
-      how = LOCK_SH;
-    } else if (sharing == Mount::Sharing::kPrivate) {
-      how = LOCK_EX | LOCK_NB;
-    }
-    int code = 0;
-    while ((code = flock(lock.get(), how)) != 0 && errno == EINTR) {
-    }
-    if (code == 0) {
-      return std::make_pair(path, std::move(lock));
-    }
-    if (errno != EWOULDBLOCK) {
-      return ErrnoError(absl::StrCat("lock ", path));
-    }
-  }
+  return absl::StrCat(
+      kind, " `", id, "` was not given",
+      near.has_value() ? absl::StrCat("; did you mean `", *near, "`?") : "");
 }
 
 }  // namespace
@@ -102,7 +70,8 @@ absl::StatusOr<std::string> ReadSecret(const std::string& id,
 }
 
 absl::Status StepMounts::Add(const Mount& mount,
-                             std::optional<SandboxMount> source) {
+                             std::optional<SandboxMount> source,
+                             const CacheSeed* seed) {
   switch (mount.type) {
     case Mount::Type::kBind: {
       CHECK(source.has_value());
@@ -115,14 +84,13 @@ absl::Status StepMounts::Add(const Mount& mount,
     }
     case Mount::Type::kTmpfs: {
       SandboxMount made = Basic(mount, SandboxMount::Type::kTmpfs);
-      made.read_only = false;
       made.size = mount.size;
       made.nosuid = true;
       mounts_.push_back(std::move(made));
       return absl::OkStatus();
     }
     case Mount::Type::kCache:
-      return AddCache(mount, std::move(source));
+      return AddCache(mount, seed);
     case Mount::Type::kSecret:
       return AddSecret(mount);
     case Mount::Type::kSsh:
@@ -131,31 +99,12 @@ absl::Status StepMounts::Add(const Mount& mount,
   return absl::OkStatus();
 }
 
-absl::Status StepMounts::AddCache(const Mount& mount,
-                                  std::optional<SandboxMount> source) {
-  // Another owner or mode is another cache.
-  std::string name = Sha256(absl::StrCat(mount.id, "\n", mount.mode, " ",
-                                         mount.uid, " ", mount.gid, "\n",
-                                         source.has_value()
-                                             ? absl::StrCat(mount.source)
-                                             : ""))
-                         .hex();
-  ASSIGN_OR_RETURN(
-      auto cache,
-      TakeCache(JoinPath(store_.CachesFolder(), name), mount.sharing));
-  struct stat info;
-  if (stat(cache.first.c_str(), &info) != 0) {
-    RETURN_IF_ERROR(MakeDirs(cache.first));
-    if (chmod(cache.first.c_str(), mount.mode) != 0 ||
-        ((mount.uid != 0 || mount.gid != 0) &&
-         chown(cache.first.c_str(), mount.uid, mount.gid) != 0)) {
-      return ErrnoError(absl::StrCat("make the cache ", cache.first));
-    }
-  }
+absl::Status StepMounts::AddCache(const Mount& mount, const CacheSeed* seed) {
+  ASSIGN_OR_RETURN(CacheInstance cache, TakeCache(mount, seed, caches_));
   SandboxMount made = Basic(mount, SandboxMount::Type::kBind);
-  made.source = cache.first;
+  made.source = std::move(cache.folder);
   mounts_.push_back(std::move(made));
-  locks_.push_back(std::move(cache.second));
+  locks_.push_back(std::move(cache.lock));
   return absl::OkStatus();
 }
 
@@ -196,9 +145,15 @@ absl::Status StepMounts::AddAgent(const Mount& mount) {
                      "; pass it with --ssh ", mount.id, "=SOCKET"))
                : absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(std::unique_ptr<AgentRelay> relay,
+                   AgentRelay::Start({.agent = given->second,
+                                      .mode = mount.mode,
+                                      .uid = mount.uid,
+                                      .gid = mount.gid}));
   SandboxMount made = Basic(mount, SandboxMount::Type::kBind);
   made.read_only = false;
-  made.source = given->second;
+  made.source = relay->path();
+  relays_.push_back(std::move(relay));
   mounts_.push_back(std::move(made));
   return absl::OkStatus();
 }
@@ -214,11 +169,23 @@ absl::Status StepMounts::MoveInto(runtime::SandboxSpec& spec) {
 Redactor::Redactor(const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) {
     // Files end with a line end, which is not part of what must stay secret.
-    std::string text(absl::StripAsciiWhitespace(secret));
+    absl::string_view text = absl::StripAsciiWhitespace(secret);
     if (text.size() >= kShortestSecret) {
-      secrets_.push_back(std::move(text));
+      secrets_.emplace_back(text);
+    }
+    std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+    for (size_t i = 0; i < lines.size() && lines.size() > 1; ++i) {
+      absl::string_view line = absl::StripAsciiWhitespace(lines[i]);
+      if (line.size() >= kShortestLine) {
+        secrets_.emplace_back(line);
+      }
     }
   }
+  // The whole before its parts.
+  std::stable_sort(secrets_.begin(), secrets_.end(),
+                   [](const std::string& a, const std::string& b) {
+                     return a.size() > b.size();
+                   });
 }
 
 std::string Redactor::Pass(absl::string_view bytes) {

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "backend/store/store.h"
+#include "backend/agent_relay.h"
+#include "backend/cache_mount.h"
 #include "base/files.h"
 #include "ir/op.h"
 #include "runtime/sandbox.h"
@@ -32,33 +35,36 @@ struct RunResources {
 };
 
 // Prepares the mounts of one step. Cache folders stay locked, as `sharing`
-// says, until this goes.
+// says, and agents can be reached until this goes.
 class StepMounts {
  public:
-  StepMounts(Store& store, const RunResources& resources)
-      : store_(store), resources_(resources) {}
+  // `caches` is the folder of cache mounts.
+  StepMounts(std::string caches, const RunResources& resources)
+      : caches_(std::move(caches)), resources_(resources) {}
 
-  // `source` shows the input of a mount that has one. Errors: NotFound for a
-  // required secret or agent that was not given.
+  // `source` shows the input of a bind mount, `seed` has the files of a cache
+  // that does not start empty. Errors: NotFound for a required secret or agent
+  // that was not given.
   absl::Status Add(const ir::Mount& mount,
-                   std::optional<runtime::SandboxMount> source);
+                   std::optional<runtime::SandboxMount> source,
+                   const CacheSeed* seed = nullptr);
   // Moves mounts and variables into `spec`.
   absl::Status MoveInto(runtime::SandboxSpec& spec);
   // The secret texts that the step can see.
   const std::vector<std::string>& secrets() const { return secrets_; }
 
  private:
-  absl::Status AddCache(const ir::Mount& mount,
-                        std::optional<runtime::SandboxMount> source);
+  absl::Status AddCache(const ir::Mount& mount, const CacheSeed* seed);
   absl::Status AddSecret(const ir::Mount& mount);
   absl::Status AddAgent(const ir::Mount& mount);
 
-  Store& store_;
+  std::string caches_;
   const RunResources& resources_;
   std::vector<runtime::SandboxMount> mounts_;
   std::vector<std::string> env_;
   std::vector<std::string> secrets_;
   std::vector<UniqueFd> locks_;
+  std::vector<std::unique_ptr<AgentRelay>> relays_;
 };
 
 // Replaces secrets in a stream of bytes by `***`, also where a secret comes in

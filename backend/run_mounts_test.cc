@@ -27,6 +27,13 @@ TEST(Redactor, HidesSecretsHoweverTheyArrive) {
             "sword***fish ***");
 }
 
+TEST(Redactor, HidesTheLinesOfALongSecretToo) {
+  std::vector<std::string> key = {"-----BEGIN-----\nfirst-line\n{\nlast\n"};
+  EXPECT_EQ(Shown(key, {"x -----BEGIN-----\nfirst-line\n{\nlast y"}),
+            "x *** y");
+  EXPECT_EQ(Shown(key, {"x first-", "line y { last"}), "x *** y { last");
+}
+
 TEST(Redactor, ShowsTheRestAtOnce) {
   Redactor redactor({"hunter2"});
   EXPECT_EQ(redactor.Pass("no secret\n"), "no secret\n");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backend/plan.h"
 #include "base/status.h"
@@ -71,11 +72,9 @@ std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
     }
   } else if (const auto* run = std::get_if<ir::Run>(&node.op)) {
     for (const ir::Mount& mount : run->mounts) {
-      if (mount.type == ir::Mount::Type::kBind && mount.input.has_value() &&
-          is_context(*mount.input)) {
+      if (mount.input.has_value() && is_context(*mount.input)) {
         SourceRead read;
-        read.copy.sources = {mount.source};
-        read.copy.destination.push_back('/');
+        read.copy = MountedFiles(mount);
         read.inputs = {*mount.input};
         read.from_context = true;
         read.mount = &mount;
@@ -84,6 +83,21 @@ std::vector<SourceRead> SourceReads(const ir::BuildGraph& graph,
     }
   }
   return reads;
+}
+
+ir::Copy MountedFiles(const ir::Mount& mount) {
+  std::string source;
+  for (char c : mount.source) {
+    // A mount names one path; a COPY would take these for patterns.
+    if (absl::StrContains("*?[\\", absl::string_view(&c, 1))) {
+      source += '\\';
+    }
+    source += c;
+  }
+  ir::Copy copy;
+  copy.sources = {source};
+  copy.destination.push_back('/');
+  return copy;
 }
 
 bool MayUseCache(const PlanOptions& options, const ir::Node& node) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -204,16 +205,34 @@ absl::Status ReadContext(const Invocation& invocation,
   context.commit = found.commit;
   context.commit_time = found.commit_time;
   if (!found.remote || invocation.Has("ignorefile")) {
-    ASSIGN_OR_RETURN(context.ignore, FindIgnores(invocation.Get("ignorefile"),
-                                                 build_file, found.folder));
+    ASSIGN_OR_RETURN(context.ignore,
+                     FindIgnores(invocation.Get("ignorefile"), build_file,
+                                 found.folder, input.file_mistakes));
   }
   input.plan.contexts[""] = std::move(context);
   return absl::OkStatus();
 }
 
+// "linux/amd64", of the kernel that runs the steps.
+std::string HostPlatform() {
+  struct utsname host = {};
+  std::string machine = uname(&host) == 0 ? host.machine : "x86_64";
+  if (absl::StartsWith(machine, "armv6")) {
+    machine = "arm/v6";
+  } else if (absl::StartsWith(machine, "arm")) {
+    machine = "arm/v7";
+  } else if (machine == "i686" || machine == "i586") {
+    machine = "386";
+  } else if (machine == "loongarch64") {
+    machine = "loong64";
+  }
+  return absl::StrCat("linux/", machine);
+}
+
 absl::Status ReadFrontendOptions(const Invocation& invocation,
                                  frontend::BuildOptions& options) {
   options.target = invocation.Get("target");
+  options.host_platform = HostPlatform();
   options.platform = invocation.Get("platform");
   for (const std::string& text : invocation.GetAll("build-arg")) {
     if (absl::StrContains(text, "=")) {
@@ -377,33 +396,16 @@ absl::Status ReadResources(const Invocation& invocation, BuildInput& input) {
   return absl::OkStatus();
 }
 
-absl::Status ReadTime(const Invocation& invocation,
-                      const frontend::BuildOptions& frontend,
-                      std::optional<int64_t> context_time,
-                      backend::PlanOptions& plan) {
-  std::string text = invocation.Get("source-date-epoch");
-  auto argument = frontend.build_args.find("SOURCE_DATE_EPOCH");
-  if (text.empty() && argument != frontend.build_args.end()) {
-    text = argument->second;
-  }
+// What the build file sees as a build argument; what it means is the front
+// end's to say.
+void ReadTime(const Invocation& invocation, frontend::BuildOptions& options) {
   const char* environment = getenv("SOURCE_DATE_EPOCH");
-  if (text.empty() && environment != nullptr) {
-    text = environment;
+  if (invocation.Has("source-date-epoch")) {
+    options.build_args["SOURCE_DATE_EPOCH"] =
+        invocation.Get("source-date-epoch");
+  } else if (environment != nullptr && *environment != '\0') {
+    options.build_args.try_emplace("SOURCE_DATE_EPOCH", environment);
   }
-  if (text.empty()) {
-    return absl::OkStatus();
-  }
-  if (text == "context") {
-    plan.source_date_epoch = context_time;
-    return absl::OkStatus();
-  }
-  int64_t seconds = 0;
-  if (!absl::SimpleAtoi(text, &seconds) || seconds < 0) {
-    return UsageError(absl::StrCat("invalid SOURCE_DATE_EPOCH: ", text,
-                                   "; it is a number of seconds"));
-  }
-  plan.source_date_epoch = seconds;
-  return absl::OkStatus();
 }
 
 absl::Status ReadOutputs(const Invocation& invocation, BuildInput& input) {
@@ -484,8 +486,8 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation,
   RETURN_IF_ERROR(ReadFrontendOptions(invocation, input.frontend));
   RETURN_IF_ERROR(ReadContext(invocation, context, build_file, input));
   RETURN_IF_ERROR(ReadNamedContexts(invocation, remote, input));
-  RETURN_IF_ERROR(
-      ReadTime(invocation, input.frontend, context.time, input.plan));
+  ReadTime(invocation, input.frontend);
+  input.frontend.context_time = context.time;
   RETURN_IF_ERROR(ReadOutputs(invocation, input));
   ASSIGN_OR_RETURN(input.exports, ReadExportSettings(invocation, input.level,
                                                      build_file));

@@ -15,6 +15,7 @@
 #include "base/source.h"
 #include "cli/command.h"
 #include "cli/export_flags.h"
+#include "cli/ignore_input.h"
 #include "cli/remote_access.h"
 #include "frontend/lower.h"
 #include "ir/optimise.h"
@@ -41,6 +42,8 @@ struct BuildInput {
   std::vector<std::shared_ptr<TempDir>> kept_folders;
   // Images of OCI layouts, by the full name that stands for each.
   std::map<std::string, Digest> layout_images;
+  // Mistakes in the ignore files: nothing is built then.
+  std::vector<FileMistakes> file_mistakes;
   std::vector<std::string> caches_to_read;  // Folders.
   std::vector<std::string> caches_to_write;
   ir::OptimiseOptions optimise;

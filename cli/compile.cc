@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "backend/graph_facts.h"
+#include "base/sarif.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "frontend/lower.h"
@@ -24,12 +26,27 @@ void Report(Diagnostics& diagnostics, const BuildInput& input) {
   fwrite(text.data(), 1, text.size(), stderr);
 }
 
+// Mistakes in the files beside the build file.
+void ReportFiles(const BuildInput& input) {
+  std::vector<FileDiagnostics> files;
+  std::string text;
+  for (const auto& [file, diagnostics] : input.file_mistakes) {
+    files.push_back({diagnostics, file});
+    text += Render(diagnostics, file, input.render);
+  }
+  if (input.render.format == ErrorFormat::kSarif) {
+    text = RenderSarif(files, input.render.version);
+  }
+  fwrite(text.data(), 1, text.size(), stderr);
+}
+
 // Looks the bases up in the store; an unknown one is the user's to fetch, or
 // stays unknown in an offline plan.
 class BaseFinder {
  public:
-  BaseFinder(const BuildInput& input, bool offline, backend::Store* store)
-      : input_(input), offline_(offline), store_(store) {}
+  BaseFinder(const BuildInput& input, const frontend::BuildOptions& options,
+             bool offline, backend::Store* store)
+      : input_(input), options_(options), offline_(offline), store_(store) {}
 
   absl::StatusOr<frontend::BaseImages> Find(
       const grammar::DockerfileSyntax& syntax, Diagnostics& diagnostics) {
@@ -39,7 +56,7 @@ class BaseFinder {
       seen = seen_.size();
       Diagnostics ignored;  // Lowering reports the same mistakes.
       for (const frontend::BaseUse& use : frontend::FindBases(
-               syntax, input_.source, input_.frontend, bases_, ignored)) {
+               syntax, input_.source, options_, bases_, ignored)) {
         if (seen_.insert(use.reference.Full()).second) {
           RETURN_IF_ERROR(LookUp(use, diagnostics));
         }
@@ -119,6 +136,7 @@ class BaseFinder {
   }
 
   const BuildInput& input_;
+  const frontend::BuildOptions& options_;
   bool offline_;
   backend::Store* store_;
   std::set<std::string> seen_;
@@ -146,6 +164,34 @@ void ReportUnknownSources(const ir::BuildGraph& graph,
     if (!why.empty()) {
       diagnostics.Error("not-fetched", node.source,
                         absl::StrCat(why, "; build without --offline once"));
+    }
+  }
+}
+
+// Stages that --no-cache-filter names and the file does not have.
+void WarnUnknownStages(const grammar::DockerfileSyntax& syntax,
+                       const std::set<std::string>& wanted,
+                       Diagnostics& diagnostics) {
+  std::vector<std::string> known;
+  size_t count = 0;
+  for (const grammar::Statement& statement : syntax.statements) {
+    if (statement.keyword == "FROM") {
+      known.push_back(statement.words.size() == 3
+                          ? absl::AsciiStrToLower(statement.words[2].text)
+                          : absl::StrCat(count));
+      ++count;
+    }
+  }
+  for (const std::string& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      std::optional<std::string> near = Closest(name, known);
+      diagnostics.Add(
+          {.severity = Severity::kWarning,
+           .code = "unknown-stage",
+           .message = absl::StrCat(
+               "--no-cache-filter: no stage is named `", name, "`",
+               near.has_value() ? absl::StrCat("; did you mean `", *near, "`?")
+                                : "")});
     }
   }
 }
@@ -189,6 +235,10 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
                                  backend::RemoteSources& remotes,
                                  bool wants_written) {
   RETURN_IF_ERROR(CheckEmit(emit));
+  if (!input.file_mistakes.empty()) {
+    ReportFiles(input);
+    return Compiled();
+  }
   Diagnostics diagnostics;
   grammar::DockerfileSyntax syntax = grammar::ParseDockerfile(
       input.source, frontend::DockerfileKeywords(), diagnostics);
@@ -196,11 +246,21 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
     Report(diagnostics, input);
     return Emit(grammar::PrintDockerfile(syntax));
   }
+  WarnUnknownStages(syntax, input.plan.no_cache_stages, diagnostics);
+  frontend::BuildOptions options = input.frontend;
+  std::optional<int64_t> epoch =
+      frontend::FindEpoch(syntax, options, diagnostics);
+  // Stages that declare it see the number, whatever it was made of.
+  options.build_args.erase("SOURCE_DATE_EPOCH");
+  if (epoch.has_value()) {
+    options.build_args["SOURCE_DATE_EPOCH"] = absl::StrCat(*epoch);
+  }
   bool offline = input.offline && !emit.empty();
   ASSIGN_OR_RETURN(frontend::BaseImages bases,
-                   BaseFinder(input, offline, store).Find(syntax, diagnostics));
-  ir::BuildGraph graph = frontend::LowerDockerfile(
-      syntax, input.source, input.frontend, bases, diagnostics);
+                   BaseFinder(input, options, offline, store)
+                       .Find(syntax, diagnostics));
+  ir::BuildGraph graph = frontend::LowerDockerfile(syntax, input.source,
+                                                   options, bases, diagnostics);
   if (diagnostics.has_errors()) {
     Report(diagnostics, input);
     return Compiled();
@@ -211,7 +271,7 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
   if (wants_written) {
     compiled.written = graph;
     compiled.unreached =
-        frontend::FindUnreachedSteps(syntax, input.frontend, bases);
+        frontend::FindUnreachedSteps(syntax, options, bases);
   }
   graph = ir::Optimise(std::move(graph), input.optimise,
                        backend::MakeFacts(input.plan, store));
@@ -221,14 +281,15 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
     return Emit(emit == "graph" ? ir::PrintGraph(graph)
                                 : PrintConfig(graph.targets[0].config));
   }
-  backend::PlanOptions options = input.plan;
-  options.offline = offline;
-  ASSIGN_OR_RETURN(options.remotes, remotes.Resolve(graph, diagnostics));
+  backend::PlanOptions plan_options = input.plan;
+  plan_options.offline = offline;
+  plan_options.source_date_epoch = epoch;
+  ASSIGN_OR_RETURN(plan_options.remotes, remotes.Resolve(graph, diagnostics));
   if (emit.empty()) {
-    ReportUnknownSources(graph, options, diagnostics);
+    ReportUnknownSources(graph, plan_options, diagnostics);
   }
   ASSIGN_OR_RETURN(backend::Plan plan,
-                   backend::MakePlan(std::move(graph), options, store,
+                   backend::MakePlan(std::move(graph), plan_options, store,
                                      input.source, diagnostics));
   if (emit.empty() && !diagnostics.has_errors()) {
     RETURN_IF_ERROR(remotes.Fetch(plan.graph, backend::RemotesToFetch(plan),

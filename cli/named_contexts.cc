@@ -84,7 +84,7 @@ class ContextReader {
     }
     backend::LocalContext context;
     context.path = path;
-    ASSIGN_OR_RETURN(context.ignore, FindIgnores("", "", path));
+    ASSIGN_OR_RETURN(context.ignore, FindIgnores("", "", path, input_.file_mistakes));
     input_.plan.contexts[name_] = std::move(context);
     Add({});
     return absl::OkStatus();

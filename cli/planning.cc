@@ -80,7 +80,7 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
       image != nullptr ? image->image_id.ToString() : "scratch";
   planning.policy.writer = WriterText(input.layers);
   planning.policy.cuts = backend::FindCutRules(plan.graph, chain);
-  bool same_everywhere = input.plan.source_date_epoch.has_value();
+  bool same_everywhere = plan.options.source_date_epoch.has_value();
   std::vector<std::vector<std::string>> commits;
   auto context = input.plan.contexts.find("");
   if (!same_everywhere && context != input.plan.contexts.end() &&

@@ -14,7 +14,7 @@ namespace {
 
 // A word, its value or the cause of its failure ("!..."). All are expanded
 // with: v=value, e= (empty), p=/usr/local/bin, s=a b, f=foo.tar.gz, m=x*y,
-// u=äöü, n=one<newline>two, q='q'.
+// u=äöü, n=one<newline>two, q='q', d=$v, ä=letter.
 struct Row {
   const char* word;
   const char* result;
@@ -34,7 +34,8 @@ Variables TestVariables() {
            {"n", "one\ntwo"},
            {"q", "'q'"},
            {"d", "$v"},
-           {"_x1", "under"}}) {
+           {"_x1", "under"},
+           {"\xC3\xA4", "letter"}}) {
     variables.Set(name, value);
   }
   return variables;
@@ -285,6 +286,68 @@ constexpr Row kRows[] = {
     {"${v=w}", "!unsupported modifier (=) in substitution"},
     {"${v:=w}", "!unsupported modifier (:=) in substitution"},
     {"${v^}", "!unsupported modifier (^) in substitution"},
+    {"${v:#a}", "!unsupported modifier (:#) in substitution"},
+    {"${v:%a}", "!unsupported modifier (:%) in substitution"},
+    {"${v:0:1}", "!unsupported modifier (:0) in substitution"},
+    {"${#v}", "!unsupported modifier (v) in substitution"},
+    {"${!v}", "!unsupported modifier (v) in substitution"},
+    {"${.}", "!unsupported modifier (.) in substitution"},
+    {"${v@U}", "!unsupported modifier (@) in substitution"},
+    {"${v,,}", "!unsupported modifier (,) in substitution"},
+    {"${unset:-${v}", "!syntax error: missing '}'"},
+    {"${v/a/b", "!syntax error: missing '}'"},
+    {"${v//", "!syntax error: missing '/' in ${}"},
+    {"${v:-'w}", "!syntax error: missing '}'"},
+    {"a${v", "!syntax error: missing '}'"},
+    {"\"${v\"", "!unsupported modifier (\") in substitution"},
+    {"${unset?\"a b\"}", "!unset: a b"},
+    {"${v#a\\}", "!syntax error: missing '}'"},
+    // Patterns: the delimiter is escaped, brackets are literal.
+    {"${v/}", "!syntax error: missing '/' in ${}"},
+    {"${v//x}", "!syntax error: missing '/' in ${}"},
+    {"${v/v/}", "alue"},
+    {"${v//l/\\/}", "va\\/ue"},
+    {"${p//\\//\\/}", "\\/usr\\/local\\/bin"},
+    {"${v%[e]}", "value"},
+    {"${v#[v]}", "value"},
+    {"${m/\\*/+}", "x+y"},
+    {"${m/?/+}", "+*y"},
+    {"${m//\\*/}", "xy"},
+    {"${v//}", "!syntax error: missing '/' in ${}"},
+    {"${v/*/x}", "x"},
+    {"${v//*/x}", "x"},
+    {"${v/x*/y}", "value"},
+    {"${v#'va'}", "lue"},
+    {"${v%\"ue\"}", "val"},
+    {"${v#\\z}",
+     "!invalid pattern (\\z) in substitution: invalid escape '\\z'"},
+    // An empty pattern matches at the start.
+    {"${v//$unset/x}", "xvxaxlxuxex"},
+    {"${v/$unset/x}", "xvalue"},
+    {"${v/'/'/x}", "value"},
+    // The value of a replacement is not looked into.
+    {"${v//l/$d}", "va$vue"},
+    {"${v/l/'$1'}", "va$1ue"},
+    {"${v//l/'$0'}", "va$0ue"},
+    // Names of other scripts.
+    {"$\xC3\xA4", "letter"},
+    {"${\xC3\xA4}x", "letterx"},
+    {"$\xC3\xA4-", "letter-"},
+    {"$v\xC3\xA4", ""},
+    {"$\xE2\x82\xAC", "$\xE2\x82\xAC"},
+    // Forms nest in quotes and quotes in forms.
+    {"\"${unset:-'a b'}\"", "a b"},
+    {"\"${unset:-\"a\"}\"", "a"},
+    {"\"x${v#v}y\"", "xaluey"},
+    {"${unset:-'$v'}", "$v"},
+    {"${unset:-\"$v\"'$v'}", "value$v"},
+    {"${unset:-\\$v}", "$v"},
+    {"${unset:-\\\\}", "\\"},
+    {"\"\\a\\$v\"", "\\a$v"},
+    {"${e:-${unset-${v:+deep}}}", "deep"},
+    {"${v+}", ""},
+    {"${unset-}", ""},
+    {"${v:+ }", " "},
 };
 
 TEST(ExpandTest, WordsHaveTheValuesOfTheReference) {

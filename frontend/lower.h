@@ -1,6 +1,7 @@
 // Syntax -> build graph.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -27,14 +28,16 @@ struct NamedContext {
 // clock and host come in here and nowhere else.
 struct BuildOptions {
   std::map<std::string, std::string> build_args;
-  std::string target;                        // Empty: the last stage.
+  std::string target;  // Empty: the last stage.
   std::map<std::string, std::string> labels;
-  std::string platform;                      // "os/arch[/variant]"; empty: host.
+  std::string platform;  // "os/arch[/variant]"; empty: host.
   std::string host_platform = "linux/amd64";
   // By name; `NAME::OS/ARCH` counts for that platform only.
   std::map<std::string, NamedContext> named_contexts;
   ir::NetworkMode network = ir::NetworkMode::kDefault;
   std::set<std::string> allowed;  // "security.insecure", "network.host".
+  // Seconds since the epoch, of a build context that was fetched.
+  std::optional<int64_t> context_time;
 };
 
 // A base as the store or a registry has it.
@@ -67,6 +70,13 @@ std::vector<BaseUse> FindBases(const grammar::DockerfileSyntax& syntax,
                                const BuildOptions& options,
                                const BaseImages& bases,
                                Diagnostics& diagnostics);
+
+// The time of everything new, in seconds since the epoch: the build argument
+// SOURCE_DATE_EPOCH, else a global ARG of that name. Nothing when neither gives
+// one, or when it cannot be used, which is reported.
+std::optional<int64_t> FindEpoch(const grammar::DockerfileSyntax& syntax,
+                                 const BuildOptions& options,
+                                 Diagnostics& diagnostics);
 
 // Turns a Dockerfile into a build graph with one target. Reports every mistake
 // it can find; the graph is meaningful only if no error was reported. Stages

@@ -480,8 +480,85 @@ TEST(LowerTest, PlatformsAreNormalised) {
       Lower("FROM --platform=$NO x\n").messages,
       Texts{"1:17: empty platform value from expression $NO; write one such as "
             "linux/amd64"});
-  EXPECT_EQ(Lower("FROM --platform=linux/s390x x\n").messages.size(), 1u);
+  EXPECT_EQ(Lower("FROM --platform=linux/s390x x\n").messages, Texts{});
   EXPECT_EQ(Lower("FROM --platform=linux/s390x scratch\n").messages, Texts{});
+}
+
+TEST(LowerTest, ABaseOfAnotherPlatformIsTakenWithAWarning) {
+  BaseImages bases = OneBase({.architecture = "arm64", .variant = "v8"});
+  auto lower = [&](const std::string& from, const std::string& platform) {
+    return Lower(absl::StrCat("FROM ", from, "\nRUN x\n"),
+                 {.platform = platform}, bases);
+  };
+  std::string hint = "; load the image of that platform under this name";
+  EXPECT_EQ(lower("base", "").messages,
+            Texts{"1:6: Base image base:latest was pulled with platform "
+                  "\"linux/arm64/v8\", expected \"linux/amd64\" for current "
+                  "build" +
+                  hint});
+  EXPECT_EQ(lower("base", "").config().architecture, "arm64");
+  EXPECT_EQ(lower("base", "linux/s390x").messages.size(), 1u);
+  EXPECT_EQ(lower("base", "linux/s390x").config().architecture, "s390x");
+  EXPECT_EQ(lower("base", "linux/s390x").config().variant, "");
+  EXPECT_EQ(lower("base", "linux/arm64").messages, Texts{});
+  EXPECT_EQ(lower("base", "linux/arm64").config().variant, "");
+  EXPECT_EQ(lower("--platform=linux/arm64 base", "").messages, Texts{});
+  EXPECT_EQ(lower("--platform=$BUILDPLATFORM base", "linux/arm64").messages,
+            Texts{"1:32: Base image base:latest was pulled with platform "
+                  "\"linux/arm64/v8\", expected \"linux/amd64\" for current "
+                  "build" +
+                  hint});
+  EXPECT_EQ(lower("--platform=linux/amd46 base", "").messages[0],
+            "1:23: nobody has images for platform linux/amd46; did you mean "
+            "`amd64`?");
+}
+
+TEST(LowerTest, ARunKnowsThePlatformOfItsProgramsWhenItIsForeign) {
+  auto platform = [](const std::string& target, const std::string& base,
+                     const std::string& host) {
+    BaseImages bases = OneBase({.architecture = base});
+    return Lower(base.empty() ? "FROM scratch\nRUN x" : "FROM base\nRUN x",
+                 {.platform = target, .host_platform = host}, bases)
+        .last<ir::Run>()
+        .platform;
+  };
+  EXPECT_EQ(platform("", "", "linux/amd64"), "");
+  EXPECT_EQ(platform("linux/arm64", "", "linux/amd64"), "linux/arm64");
+  EXPECT_EQ(platform("linux/arm64", "", "linux/aarch64"), "");
+  EXPECT_EQ(platform("linux/arm", "", "linux/amd64"), "linux/arm/v7");
+  EXPECT_EQ(platform("linux/arm", "", "linux/arm64"), "");
+  EXPECT_EQ(platform("linux/386", "", "linux/x86_64"), "");
+  // The programs are those of the base, whatever the target.
+  EXPECT_EQ(platform("linux/arm64", "amd64", "linux/amd64"), "");
+  EXPECT_EQ(platform("", "arm64", "linux/amd64"), "linux/arm64");
+}
+
+TEST(LowerTest, RightsMustBeGiven) {
+  EXPECT_EQ(Messages("RUN --security=insecure x\nRUN --network=host x"),
+            (Texts{"2:16: security.insecure is not allowed; if this build file "
+                   "may have it, build with --allow security.insecure",
+                   "3:15: network.host is not allowed; if this build file may "
+                   "have it, build with --allow network.host"}));
+  EXPECT_EQ(Messages("RUN --security=insecure x\nRUN --network=host x",
+                     {.allowed = {"security.insecure", "network.host"}}),
+            Texts{});
+  EXPECT_EQ(
+      Messages("RUN --network=host x", {.network = ir::NetworkMode::kHost}),
+      Texts{});
+}
+
+TEST(LowerTest, TheEscapeDecidesWhatACopyFromExpands) {
+  auto messages = [](const std::string& text) { return Lower(text).messages; };
+  EXPECT_EQ(messages("FROM scratch AS a\nFROM scratch\nCOPY --from='a' x /\n"),
+            Texts{});
+  for (const char* from : {"$x", "a${x}", "\\'a\\'", "a\\\\b"}) {
+    Texts found =
+        messages(absl::StrCat("FROM scratch\nCOPY --from=", from, " x /\n"));
+    ASSERT_EQ(found.size(), 1u) << from;
+    EXPECT_NE(found[0].find("variable expansion is not supported for --from"),
+              std::string::npos)
+        << from;
+  }
 }
 
 TEST(LowerTest, MistakesAreReportedWithTheirPlace) {
@@ -643,7 +720,8 @@ TEST(LowerTest, UnusedBuildArgumentsAreNoticed) {
 
 TEST(LowerTest, RunFlagsReachTheStep) {
   auto run = LowerBody("USER u\nRUN --network=none --security=insecure ls",
-                       {.network = ir::NetworkMode::kHost})
+                       {.network = ir::NetworkMode::kHost,
+                        .allowed = {"security.insecure"}})
                  .last<ir::Run>();
   EXPECT_EQ(run.network, ir::NetworkMode::kNone);
   EXPECT_TRUE(run.insecure);

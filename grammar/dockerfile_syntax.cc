@@ -356,7 +356,7 @@ class DockerfileReader {
     Diagnostic unknown;
     unknown.code = "unknown-instruction";
     unknown.range = keyword.range;
-    unknown.message = absl::StrCat("unknown instruction `", keyword.text, "`");
+    unknown.message = absl::StrCat("unknown instruction: ", keyword.text);
     if (std::optional<std::string> near = Closest(keyword.text, known)) {
       bool lower = keyword.text == absl::AsciiStrToLower(keyword.text);
       std::string word = lower ? absl::AsciiStrToLower(*near) : *near;

@@ -127,10 +127,10 @@ TEST(Lines, FormErrorsNameThePlaceAndAllAreReported) {
       {"", "1:1-1:1 the Dockerfile cannot be empty; begin it with FROM\n"},
       {"# a\n\n", "1:1-1:1 file with no instructions; begin it with FROM\n"},
       {"FRM a\nFOOBAR b\n",
-       "1:1-1:4 unknown instruction `FRM`; did you mean `FROM`?\n"
-       "2:1-2:7 unknown instruction `FOOBAR`; if it belongs to the line "
+       "1:1-1:4 unknown instruction: FRM; did you mean `FROM`?\n"
+       "2:1-2:7 unknown instruction: FOOBAR; if it belongs to the line "
        "above, end that one with `\\`\n"},
-      {"rnu a\n", "1:1-1:4 unknown instruction `rnu`; did you mean `run`?\n"},
+      {"rnu a\n", "1:1-1:4 unknown instruction: rnu; did you mean `run`?\n"},
       {"ENV a\nENV\nENV a=b c\nENV =x\nENV \"\"=x\nARG =x\nARG\n",
        "1:5-1:6 ENV must have two arguments; write `ENV a=VALUE`\n"
        "2:1-2:4 ENV requires at least one argument; write `ENV NAME=VALUE`\n"
@@ -140,7 +140,7 @@ TEST(Lines, FormErrorsNameThePlaceAndAllAreReported) {
        "5:5-5:7 ENV names can not be blank; write a name before `=`\n"
        "6:5-6:5 ARG names can not be blank; write a name before `=`\n"
        "7:1-7:4 ARG requires at least one argument; write `ARG NAME=VALUE`\n"},
-      {"\\", "1:1-1:1 unknown instruction ``\n"},
+      {"\\", "1:1-1:1 unknown instruction: \n"},
       {"RUN [\"a\", 1]\n",
        "1:11-1:12 when using JSON array syntax, arrays must be comprised of "
        "strings only; put this element in double quotes\n"},

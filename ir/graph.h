@@ -42,7 +42,7 @@ struct Node {
   SourceRange source;          // Where the user asked for this step.
   std::string stage;           // Name of the stage, or its number from 0.
   std::string text;            // The instruction as users see it in progress.
-  Places words;                // Copy: of each source, in their order.
+  Places words;  // Of each source of a Copy, or of mounts, in their order.
   LayerMark layer;
   // Run: may share the sandbox of inputs[0], a RUN, and be one step with it.
   bool same_sandbox = false;

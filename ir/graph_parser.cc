@@ -304,6 +304,7 @@ absl::StatusOr<Run> ReadRun(Fields& fields) {
                : network == "none" ? NetworkMode::kNone
                                    : NetworkMode::kDefault;
   op.insecure = fields.Has("insecure");
+  op.platform = fields.Text("platform");
   while (std::optional<Value> call = fields.Call("mount")) {
     ASSIGN_OR_RETURN(Mount mount, ReadMount(*std::move(call)));
     op.mounts.push_back(std::move(mount));

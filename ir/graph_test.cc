@@ -36,6 +36,7 @@ BuildGraph EveryOp() {
              .working_dir = "/srv",
              .network = NetworkMode::kHost,
              .insecure = true,
+             .platform = "linux/arm/v7",
              .scripts = {{"EOF", "#!/bin/sh\nls\n"}}};
   run.mounts = {{.target = "/src", .source = "/out", .input = 1},
                 {.type = Mount::Type::kCache,

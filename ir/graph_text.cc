@@ -141,6 +141,7 @@ struct Describe {
            : op.network == NetworkMode::kNone ? " network(none)"
                                               : "";
     out += Flag("insecure", op.insecure);
+    out += Text("platform", op.platform);
     for (const Mount& mount : op.mounts) {
       out += PrintMount(mount);
     }

@@ -72,21 +72,35 @@ absl::Status IgnoreMatcher::Add(absl::string_view line) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<IgnoreMatcher> IgnoreMatcher::ParseFile(absl::string_view text) {
-  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
-    text.remove_prefix(kByteOrderMark.size());
-  }
+IgnoreMatcher IgnoreMatcher::ParseFile(const SourceFile& file,
+                                       Diagnostics& diagnostics) {
   IgnoreMatcher matcher;
-  int number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    std::string place = absl::StrCat("line ", ++number);
+  uint32_t begin =
+      file.text().substr(0, kByteOrderMark.size()) == kByteOrderMark
+          ? kByteOrderMark.size()
+          : 0;
+  for (absl::string_view line :
+       absl::StrSplit(file.text().substr(begin), '\n')) {
+    absl::string_view shown = absl::StripAsciiWhitespace(line);
+    uint32_t at = begin + (shown.empty() ? 0 : shown.data() - line.data());
+    SourceRange range = {at, at + static_cast<uint32_t>(shown.size())};
+    begin += line.size() + 1;
     if (line.size() > kMaxLine) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, ": longer than 64 KiB"));
+      diagnostics.Error("line-too-long", range,
+                        "the line is longer than 64 KiB; break it up");
+      continue;
     }
     std::string pattern = CleanLine(line);
-    if (!pattern.empty()) {
-      RETURN_IF_ERROR(Annotate(matcher.Add(pattern), place));
+    absl::Status added =
+        pattern.empty() ? absl::OkStatus() : matcher.Add(pattern);
+    if (!added.ok()) {
+      diagnostics.Error(
+          "bad-pattern", range,
+          absl::StrCat(added.message(), pattern == "!"
+                                            ? "; write what is to be kept "
+                                              "behind the `!`"
+                                            : "; close the `[`, or write "
+                                              "`\\` before it"));
     }
   }
   return matcher;

@@ -100,6 +100,8 @@ struct Run {
   std::string working_dir = "/";
   NetworkMode network = NetworkMode::kDefault;
   bool insecure = false;
+  // os/arch[/variant] of the programs; empty when it is the build host's.
+  std::string platform;
   std::vector<Mount> mounts;
   std::vector<ScriptFile> scripts;
 

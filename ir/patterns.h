@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/diagnostic.h"
+#include "base/source.h"
 
 namespace lamina::ir {
 
@@ -53,8 +55,9 @@ bool MatchPatternParts(absl::string_view pattern,
 class IgnoreMatcher {
  public:
   // One pattern a line, cleaned as an ignore file is: comments, blanks, `!`.
-  // Errors name the line.
-  static absl::StatusOr<IgnoreMatcher> ParseFile(absl::string_view text);
+  // Every mistake of the file is reported; its line is then no pattern.
+  static IgnoreMatcher ParseFile(const SourceFile& file,
+                                 Diagnostics& diagnostics);
   // Patterns as they are (--exclude).
   static absl::StatusOr<IgnoreMatcher> Create(
       const std::vector<std::string>& patterns);

@@ -335,6 +335,16 @@ std::string Kept(const IgnoreMatcher& matcher,
   return absl::StrJoin(kept, " ");
 }
 
+absl::StatusOr<IgnoreMatcher> ParseText(absl::string_view text) {
+  Diagnostics diagnostics;
+  IgnoreMatcher matcher = IgnoreMatcher::ParseFile(
+      SourceFile(".dockerignore", std::string(text)), diagnostics);
+  if (diagnostics.has_errors()) {
+    return absl::InvalidArgumentError(diagnostics.all()[0].message);
+  }
+  return matcher;
+}
+
 TEST(Ignore, FoldersRememberWhatMatchedThem) {
   const std::vector<std::string> paths = {"a",   "d",     "d/e", "d/e/f",
                                           "d/x", "d/x/y", "x"};
@@ -367,7 +377,7 @@ TEST(Ignore, FoldersRememberWhatMatchedThem) {
       {"d/x\n!d/x", "a d d/e d/e/f d/x d/x/y x"},
   };
   for (const auto& [text, kept] : kCases) {
-    absl::StatusOr<IgnoreMatcher> matcher = IgnoreMatcher::ParseFile(text);
+    absl::StatusOr<IgnoreMatcher> matcher = ParseText(text);
     ASSERT_TRUE(matcher.ok()) << matcher.status();
     EXPECT_EQ(Kept(*matcher, paths), kept) << text;
   }
@@ -396,23 +406,37 @@ TEST(Ignore, LinesAreCleanedBeforeTheyArePatterns) {
       {"../a", "#b a a/b a/b/c d"},
   };
   for (const auto& [text, kept] : kCases) {
-    absl::StatusOr<IgnoreMatcher> matcher = IgnoreMatcher::ParseFile(text);
+    absl::StatusOr<IgnoreMatcher> matcher = ParseText(text);
     ASSERT_TRUE(matcher.ok()) << matcher.status();
     EXPECT_EQ(Kept(*matcher, paths), kept) << text;
   }
 }
 
-TEST(Ignore, MistakesNameTheirLine) {
+TEST(Ignore, MistakesNameTheirPlaceAndAllAreReported) {
   const std::pair<std::string, const char*> kCases[] = {
-      {"a\n!", "line 2: illegal exclusion pattern: \"!\""},
-      {"! ", "line 1: illegal exclusion pattern: \"!\""},
-      {"# x\n\na[", "line 3: syntax error in pattern"},
-      {"!a\\", "line 1: syntax error in pattern"},
-      {"b\n" + std::string((64 << 10) + 1, 'a'), "line 2: longer than 64 KiB"},
+      {"a\n!", "2:1 illegal exclusion pattern: \"!\""},
+      {" ! ", "1:2 illegal exclusion pattern: \"!\""},
+      {"# x\n\n  a[", "3:3 syntax error in pattern"},
+      {"\xEF\xBB\xBF[", "1:2 syntax error in pattern"},
+      {"!a\\", "1:1 syntax error in pattern"},
+      {"b\n" + std::string((64 << 10) + 1, 'a'),
+       "2:1 the line is longer than 64 KiB"},
+      {"[\nb\n!\n",
+       "1:1 syntax error in pattern 3:1 illegal exclusion pattern: \"!\""},
+      {std::string(64 << 10, 'a'), ""},
   };
   for (const auto& [text, error] : kCases) {
-    EXPECT_EQ(std::string(IgnoreMatcher::ParseFile(text).status().message()),
-              error);
+    SourceFile file(".dockerignore", text);
+    Diagnostics diagnostics;
+    IgnoreMatcher::ParseFile(file, diagnostics);
+    std::vector<std::string> found;
+    for (const Diagnostic& diagnostic : diagnostics.all()) {
+      SourcePosition place = file.Position(diagnostic.range->begin);
+      absl::string_view message = diagnostic.message;
+      found.push_back(absl::StrCat(place.line, ":", place.column, " ",
+                                   message.substr(0, message.find(';'))));
+    }
+    EXPECT_EQ(absl::StrJoin(found, " "), error) << text.substr(0, 20);
   }
   EXPECT_EQ(std::string(IgnoreMatcher::Create({"a["}).status().message()),
             "a[: syntax error in pattern");
@@ -442,8 +466,7 @@ TEST(Ignore, AnIgnoredFolderIsEnteredIfAnExclusionMayMatchBelow) {
       {"*\n![ab]/x", "a", true},   {"*\n!d**", "dx/y", true},
   };
   for (const Case& row : kCases) {
-    EXPECT_EQ(IgnoreMatcher::ParseFile(row.text)->MustEnter(row.folder),
-              row.enter)
+    EXPECT_EQ(ParseText(row.text)->MustEnter(row.folder), row.enter)
         << row.text << " on " << row.folder;
   }
 }

@@ -7,11 +7,15 @@
 #include <ctime>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "backend/cache_folder.h"
+#include "backend/check_run.h"
 #include "backend/executor.h"
+#include "base/files.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/build_flag_table.h"
@@ -87,25 +91,39 @@ bool IsSarif(const BuildInput& input) {
   return input.render.format == ErrorFormat::kSarif;
 }
 
+// The source of a COPY that is not there, else the keyword.
+SourceRange PlaceOfFailure(const backend::StepFailure& failure,
+                           const backend::Plan& plan,
+                           const SourceFile& source) {
+  const ir::Node& node = plan.graph.nodes[failure.node];
+  if (const auto* copy = std::get_if<ir::Copy>(&node.op)) {
+    for (size_t i = 0; i < copy->sources.size(); ++i) {
+      std::string path = CleanPath(absl::StrCat("/", copy->sources[i]));
+      if (i < node.words.ranges.size() &&
+          absl::StartsWith(failure.message, absl::StrCat("\"", path, "\""))) {
+        return node.words.ranges[i];
+      }
+    }
+  }
+  return backend::KeywordRange(source, node.source);
+}
+
 // The failed step as a diagnostic at its line, with the end of its output.
 // `diagnostics` is what was found before and not printed yet.
 void ReportFailure(const backend::StepFailure& failure,
                    const backend::Plan& plan, const BuildInput& input,
                    Diagnostics& diagnostics) {
-  const ir::Node& node = plan.graph.nodes[failure.node];
-  absl::string_view text = input.source.Slice(node.source);
-  auto keyword = static_cast<uint32_t>(text.find_first_of(" \t\r\n"));
-  SourceRange range = {node.source.begin, node.source.begin + keyword};
-  if (keyword > text.size()) {
-    range = node.source;
+  SourceRange range = PlaceOfFailure(failure, plan, input.source);
+  std::string message = failure.message;
+  if (message.empty()) {
+    message = absl::StrCat(
+        input.source.Slice(range), " ",
+        failure.result.signal != 0
+            ? absl::StrCat("was ended by signal ", failure.result.signal)
+            : absl::StrCat("failed with exit code ",
+                           failure.result.exit_code));
   }
-  std::string how =
-      failure.result.signal != 0
-          ? absl::StrCat("was ended by signal ", failure.result.signal)
-          : absl::StrCat("failed with exit code ", failure.result.exit_code);
-  diagnostics.Error("step-failed", range,
-                    absl::StrCat(text.substr(0, range.end - range.begin), " ",
-                                 how));
+  diagnostics.Error("step-failed", range, std::move(message));
   std::string out = Render(diagnostics, input.source, input.render);
   if (input.render.format == ErrorFormat::kHuman) {
     for (absl::string_view line :
@@ -125,8 +143,9 @@ int FailureCode(const Invocation& invocation,
   if (g_cancel != 0) {
     return 128 + g_cancel;
   }
-  return invocation.GetBool("exit-code-from-step") ? failure.result.exit_code
-                                                   : 1;
+  return invocation.GetBool("exit-code-from-step") && failure.message.empty()
+             ? failure.result.exit_code
+             : 1;
 }
 
 absl::Status WriteOutputs(const Invocation& invocation,

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/text.h"
+#include "frontend/dockerfile/directives.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
 #include "frontend/dockerfile/layer_marks.h"
@@ -59,6 +60,10 @@ void FinishConfig(const BuildOptions& options, const Platform& platform,
   if (other || !platform.os_version.empty()) {
     config.os_version = platform.os_version;
   }
+  Platform result = {config.os, config.architecture, config.variant, ""};
+  NormalisePlatform(result);
+  config.architecture = result.architecture;
+  config.variant = result.variant;
 }
 
 void CollectArguments(const Statement& statement,
@@ -203,6 +208,7 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
                                const BuildOptions& options,
                                const BaseImages& bases,
                                Diagnostics& diagnostics) {
+  CheckDirectives(syntax, options, diagnostics);
   DockerfileSyntax sound = KeepSound(syntax, diagnostics);
   std::optional<Outline> outline =
       MakeOutline(sound, options, bases, diagnostics);

@@ -18,6 +18,7 @@
 #include "frontend/dockerfile/expand.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/go_text.h"
+#include "frontend/dockerfile/mount_record.h"
 
 namespace lamina::frontend {
 namespace {
@@ -34,90 +35,6 @@ constexpr std::array<absl::string_view, 19> kKeys = {
 template <typename... Parts>
 absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
-// A field of a record: `key` or `key=value`, without quotes.
-struct Field {
-  std::string text;
-  SourceRange place;  // In the record, quotes included.
-
-  bool has_value() const { return text.find('=') != std::string::npos; }
-  std::string key() const {
-    return absl::AsciiStrToLower(text.substr(0, text.find('=')));
-  }
-  std::string value() const { return text.substr(text.find('=') + 1); }
-  // The whole field when it was quoted.
-  SourceRange KeyPlace() const {
-    return IsPlain() ? SourceRange{place.begin, place.begin + KeySize()}
-                     : place;
-  }
-  SourceRange ValuePlace() const {
-    return IsPlain() && has_value()
-               ? SourceRange{place.begin + KeySize() + 1, place.end}
-               : place;
-  }
-
- private:
-  bool IsPlain() const { return place.end - place.begin == text.size(); }
-  uint32_t KeySize() const {
-    return static_cast<uint32_t>(std::min(text.find('='), text.size()));
-  }
-};
-
-// One record of RFC 4180.
-absl::StatusOr<std::vector<std::string>> SplitTexts(absl::string_view text,
-                                                    std::vector<size_t>& ends) {
-  std::vector<std::string> fields(1);
-  size_t i = 0;
-  while (i < text.size()) {
-    if (text[i] == ',') {
-      ends.push_back(i);
-      fields.emplace_back();
-      ++i;
-    } else if (text[i] != '"') {
-      fields.back() += text[i++];
-    } else if (!fields.back().empty() || (i > 0 && text[i - 1] != ',')) {
-      return Invalid("failed to parse csv mounts: bare \" in a field");
-    } else {
-      for (++i;; ++i) {
-        if (i == text.size()) {
-          return Invalid("failed to parse csv mounts: a quote has no end");
-        }
-        if (text[i] != '"') {
-          fields.back() += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == '"') {
-          fields.back() += text[++i];
-        } else {
-          break;
-        }
-      }
-      ++i;
-      if (i < text.size() && text[i] != ',') {
-        return Invalid("failed to parse csv mounts: text after a quoted field");
-      }
-    }
-  }
-  ends.push_back(text.size());
-  return fields;
-}
-
-absl::StatusOr<std::vector<Field>> SplitRecord(absl::string_view text,
-                                               MountMistake& mistake) {
-  mistake.place = {0, static_cast<uint32_t>(text.size())};
-  std::vector<size_t> ends;
-  absl::StatusOr<std::vector<std::string>> texts = SplitTexts(text, ends);
-  if (!texts.ok()) {
-    return Invalid(texts.status().message(),
-                   "; quote a field as \"key=a,b\" from end to end");
-  }
-  std::vector<Field> fields;
-  uint32_t begin = 0;
-  for (size_t i = 0; i < texts->size(); ++i) {
-    auto end = static_cast<uint32_t>(ends[i]);
-    fields.push_back({(*texts)[i], {begin, end}});
-    begin = end + 1;
-  }
-  return fields;
 }
 
 absl::string_view TypeName(Type type) {
@@ -191,11 +108,13 @@ std::optional<uint32_t> ParseNumber(absl::string_view text, int base) {
 // Takes the fields of one record one after the other, then checks the whole.
 class MountReader {
  public:
-  MountReader(ValueExpander expand, MountMistake& mistake)
-      : expand_(expand), mistake_(mistake) {}
+  MountReader(SourceRange whole, ValueExpander expand, MountMistake& mistake)
+      : expand_(expand), mistake_(mistake) {
+    spec_.source_place = whole;
+  }
 
   // An error is at the place that `mistake` then names.
-  absl::Status ReadField(const Field& field);
+  absl::Status ReadField(const MountField& field);
   absl::StatusOr<MountSpec> Finish();
 
  private:
@@ -250,7 +169,7 @@ std::string CanonicalKey(const std::string& key) {
                                                 : key;
 }
 
-absl::Status MountReader::ReadField(const Field& field) {
+absl::Status MountReader::ReadField(const MountField& field) {
   std::string key = field.key();
   places_[CanonicalKey(key)] = field.place;
   mistake_.place = field.place;
@@ -312,6 +231,7 @@ absl::Status MountReader::SetValue(const std::string& key,
     spec_.from = value;
   } else if (key == "source" || key == "src") {
     mount.source = value;
+    spec_.source_place = mistake_.place;
   } else if (key == "target" || key == "dst" || key == "destination") {
     mount.target = value;
   } else if (key == "ro" || key == "readonly" || key == "rw" ||
@@ -494,10 +414,11 @@ bool HasVariable(absl::string_view text) {
 absl::StatusOr<MountSpec> ParseMount(absl::string_view text,
                                      ValueExpander expand,
                                      MountMistake& mistake) {
-  ASSIGN_OR_RETURN(std::vector<Field> fields, SplitRecord(text, mistake));
+  mistake.place = {0, static_cast<uint32_t>(text.size())};
+  ASSIGN_OR_RETURN(std::vector<MountField> fields, SplitMountRecord(text));
   SourceRange whole = mistake.place;
-  MountReader reader(expand, mistake);
-  for (const Field& field : fields) {
+  MountReader reader(whole, expand, mistake);
+  for (const MountField& field : fields) {
     RETURN_IF_ERROR(reader.ReadField(field));
   }
   mistake.place = whole;
@@ -506,13 +427,19 @@ absl::StatusOr<MountSpec> ParseMount(absl::string_view text,
 
 absl::StatusOr<MountFrom> ParseMountFrom(absl::string_view text,
                                          MountMistake& mistake) {
-  ASSIGN_OR_RETURN(std::vector<Field> fields, SplitRecord(text, mistake));
+  mistake.place = {0, static_cast<uint32_t>(text.size())};
+  ASSIGN_OR_RETURN(std::vector<MountField> fields, SplitMountRecord(text));
   MountFrom from;
-  for (const Field& field : fields) {
+  for (const MountField& field : fields) {
+    if (field.has_value() && field.key() == "type") {
+      std::string type = absl::AsciiStrToLower(field.value());
+      from.ignored = type == "tmpfs" || type == "ssh";
+    }
     if (!field.has_value() || field.key() != "from") {
       continue;
     }
-    from = {field.value(), field.ValuePlace()};
+    from.name = field.value();
+    from.place = field.ValuePlace();
     if (HasVariable(from.name)) {
       mistake.place = from.place;
       return Invalid(

@@ -14,7 +14,8 @@ namespace lamina::frontend {
 struct MountSpec {
   // Target and source as written; ids and targets are not filled in yet.
   ir::Mount mount;
-  std::string from;  // Stage, image or context; empty without one.
+  std::string from;          // Stage, image or context; empty without one.
+  SourceRange source_place;  // Of the source in the record; the whole without.
 };
 
 using ValueExpander =
@@ -32,8 +33,9 @@ absl::StatusOr<MountSpec> ParseMount(absl::string_view text,
                                      MountMistake& mistake);
 
 struct MountFrom {
-  std::string name;   // Empty without one.
-  SourceRange place;  // In the text.
+  std::string name;      // Empty without one.
+  SourceRange place;     // In the text.
+  bool ignored = false;  // By this type of mount: tmpfs, ssh.
 };
 
 // Only `from`, which needs no variables: what is known before a stage is

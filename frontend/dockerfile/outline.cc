@@ -103,6 +103,12 @@ absl::StatusOr<Origin> FindOutside(const BuildOptions& options,
   return origin;
 }
 
+// Whether expansion would change the word: a variable, a quote or an escape.
+bool IsExpanded(absl::string_view word, char escape) {
+  absl::StatusOr<std::string> value = ExpandWord(word, escape, {});
+  return !value.ok() || *value != word;
+}
+
 Origin StageOrigin(size_t stage) {
   return {.kind = Origin::Kind::kStage, .stage = stage};
 }
@@ -124,7 +130,7 @@ class OutlineMaker {
   Origin FindBase(const Statement& from, StageOutline& stage);
   std::optional<Platform> FindPlatform(const Statement& from);
   void AddTriggers();
-  void AddNeeds(StageOutline& stage, const Statement& statement);
+  void AddNeeds(StageOutline& stage, const Statement& statement, char escape);
   bool ReportCycle();
   bool ReachesCycle(size_t stage, std::vector<int>& marks) const;
   bool FindTarget();
@@ -174,10 +180,10 @@ std::optional<Outline> OutlineMaker::Make(
       stage.needs.push_back(stage.base.stage);
     }
     for (const Statement& trigger : stage.triggers) {
-      AddNeeds(stage, trigger);
+      AddNeeds(stage, trigger, '\\');
     }
     for (const Statement* statement : stage.body) {
-      AddNeeds(stage, *statement);
+      AddNeeds(stage, *statement, outline_.escape);
     }
   }
   if (!FindTarget() || ReportCycle()) {
@@ -371,8 +377,15 @@ void OutlineMaker::AddTriggers() {
   }
 }
 
-void OutlineMaker::AddNeeds(StageOutline& stage, const Statement& statement) {
+void OutlineMaker::AddNeeds(StageOutline& stage, const Statement& statement,
+                            char escape) {
   for (const OriginName& use : OriginNames(statement)) {
+    if (statement.keyword == "COPY" && IsExpanded(use.name, escape)) {
+      Error("bad-source", use.range,
+            "variable expansion is not supported for --from, define a new "
+            "stage with FROM using ARG from global scope as a workaround");
+      continue;
+    }
     absl::StatusOr<Origin> origin = FindOrigin(outline_.stages, options_, use);
     if (!origin.ok()) {
       Error("bad-source", use.range, std::string(origin.status().message()));
@@ -469,7 +482,7 @@ std::vector<OriginName> OriginNames(const Statement& statement) {
     } else if (!copies && flag.name == "mount") {
       MountMistake ignored;
       absl::StatusOr<MountFrom> from = ParseMountFrom(*flag.value, ignored);
-      if (from.ok() && !from->name.empty()) {
+      if (from.ok() && !from->name.empty() && !from->ignored) {
         names.push_back(
             {std::move(from->name), false, ValuePart(flag, from->place)});
       }
@@ -481,12 +494,6 @@ std::vector<OriginName> OriginNames(const Statement& statement) {
 absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
                                   const BuildOptions& options,
                                   const OriginName& use) {
-  if (use.may_be_index &&
-      use.name.find_first_of("$'\"\\") != std::string::npos) {
-    return absl::InvalidArgumentError(
-        "variable expansion is not supported for --from, define a new stage "
-        "with FROM using ARG from global scope as a workaround");
-  }
   int64_t index = 0;
   if (use.may_be_index && absl::SimpleAtoi(use.name, &index)) {
     if (index < 0 || static_cast<uint64_t>(index) >= stages.size()) {

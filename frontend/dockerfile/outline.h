@@ -78,8 +78,7 @@ std::optional<Outline> MakeOutline(const grammar::DockerfileSyntax& syntax,
 // What a statement copies and mounts from, in the order written.
 std::vector<OriginName> OriginNames(const grammar::Statement& statement);
 
-// Errors: `invalid stage index N`, `failed to parse stage name "X"`, and a
-// COPY whose --from has a variable.
+// Errors: `invalid stage index N`, `failed to parse stage name "X"`.
 absl::StatusOr<Origin> FindOrigin(const std::vector<StageOutline>& stages,
                                   const BuildOptions& options,
                                   const OriginName& use);

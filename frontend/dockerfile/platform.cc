@@ -86,6 +86,11 @@ bool ReadSystem(absl::string_view text, Platform& platform) {
 
 }  // namespace
 
+void NormalisePlatform(Platform& platform) {
+  platform.os = NormaliseSystem(platform.os);
+  NormaliseArchitecture(platform);
+}
+
 std::string Platform::Text() const {
   return variant.empty() ? absl::StrCat(os, "/", architecture)
                          : absl::StrCat(os, "/", architecture, "/", variant);

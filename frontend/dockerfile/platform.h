@@ -25,6 +25,9 @@ struct Platform {
 absl::StatusOr<Platform> ParsePlatform(absl::string_view text,
                                        const Platform& host);
 
+// One spelling for each platform: arm64 without its v8, arm with a variant.
+void NormalisePlatform(Platform& platform);
+
 // TARGETPLATFORM and its likes, BUILD... for the host (dockerfile.md 7.3).
 void SetPlatformArguments(const Platform& target, const Platform& host,
                           Variables& globals);

@@ -51,17 +51,23 @@ void FillNames(Mount& mount, size_t ssh_position, const BuildOptions& options) {
   }
 }
 
+// A mount, and where its source is written if that is in the build context.
+struct PlacedMount {
+  Mount mount;
+  std::optional<SourceRange> context_source;
+};
+
 // Places the mounts of one RUN.
 class MountLowering {
  public:
   MountLowering(Stage& stage, std::vector<ir::NodeId>& inputs)
       : stage_(stage), inputs_(inputs) {}
 
-  std::optional<Mount> Lower(const Flag& flag);
+  std::optional<PlacedMount> Lower(const Flag& flag);
 
  private:
   bool SetTarget(Mount& mount, SourceRange range);
-  bool SetSource(Mount& mount, const std::string& from, const Flag& flag);
+  bool SetSource(const MountSpec& spec, const Flag& flag, PlacedMount& placed);
   uint32_t InputPosition(ir::NodeId node);
 
   Stage& stage_;
@@ -69,7 +75,7 @@ class MountLowering {
   size_t ssh_count_ = 0;
 };
 
-std::optional<Mount> MountLowering::Lower(const Flag& flag) {
+std::optional<PlacedMount> MountLowering::Lower(const Flag& flag) {
   auto expand = [&](absl::string_view value) {
     return ExpandWord(value, stage_.escape(), stage_.VariablesFor(value));
   };
@@ -87,16 +93,16 @@ std::optional<Mount> MountLowering::Lower(const Flag& flag) {
     stage_.AddValueError(std::move(bad));
     return std::nullopt;
   }
-  Mount mount = std::move(spec->mount);
+  PlacedMount placed = {.mount = spec->mount};
+  Mount& mount = placed.mount;
   FillNames(mount, ssh_count_, stage_.build().options);
   if (mount.type == Mount::Type::kSsh) {
     ++ssh_count_;
   }
-  if (!SetTarget(mount, flag.value_range) ||
-      !SetSource(mount, spec->from, flag)) {
+  if (!SetTarget(mount, flag.value_range) || !SetSource(*spec, flag, placed)) {
     return std::nullopt;
   }
-  return mount;
+  return placed;
 }
 
 bool MountLowering::SetTarget(Mount& mount, SourceRange range) {
@@ -115,8 +121,10 @@ bool MountLowering::SetTarget(Mount& mount, SourceRange range) {
   return true;
 }
 
-bool MountLowering::SetSource(Mount& mount, const std::string& from,
-                              const Flag& flag) {
+bool MountLowering::SetSource(const MountSpec& spec, const Flag& flag,
+                              PlacedMount& placed) {
+  Mount& mount = placed.mount;
+  const std::string& from = spec.from;
   bool bind = mount.type == Mount::Type::kBind;
   if (!bind && (mount.type != Mount::Type::kCache || from.empty())) {
     mount.source.clear();
@@ -134,6 +142,9 @@ bool MountLowering::SetSource(Mount& mount, const std::string& from,
   }
   mount.source = CleanPath(absl::StrCat("/", mount.source));
   mount.input = InputPosition(source->node);
+  if (source->is_context) {
+    placed.context_source = ValuePart(flag, spec.source_place);
+  }
   return true;
 }
 
@@ -178,24 +189,34 @@ void CheckMounts(const Statement& statement, Diagnostics& diagnostics) {
 }
 
 bool LowerMounts(const Statement& statement, Stage& stage, ir::Run& run,
-                 std::vector<ir::NodeId>& inputs) {
+                 std::vector<ir::NodeId>& inputs, ir::Places& words) {
   MountLowering lowering(stage, inputs);
+  std::vector<PlacedMount> mounts;
   bool complete = true;
   for (const Flag& flag : statement.flags) {
     if (flag.name != "mount") {
       continue;
     }
-    std::optional<Mount> mount = lowering.Lower(flag);
+    std::optional<PlacedMount> mount = lowering.Lower(flag);
     // The step stays in a plan that does not know the value.
     complete = complete && (mount.has_value() || stage.guesses());
     if (mount.has_value()) {
-      run.mounts.push_back(*std::move(mount));
+      run.mounts.push_back(mount->mount);
+      mounts.push_back(*std::move(mount));
     }
   }
   SetAgentVariable(run);
-  std::stable_sort(
-      run.mounts.begin(), run.mounts.end(),
-      [](const Mount& a, const Mount& b) { return a.target < b.target; });
+  std::stable_sort(mounts.begin(), mounts.end(),
+                   [](const PlacedMount& a, const PlacedMount& b) {
+                     return a.mount.target < b.mount.target;
+                   });
+  run.mounts.clear();
+  for (PlacedMount& placed : mounts) {
+    run.mounts.push_back(std::move(placed.mount));
+    if (placed.context_source.has_value()) {
+      words.ranges.push_back(*placed.context_source);
+    }
+  }
   return complete;
 }
 

@@ -66,7 +66,7 @@ void Stage::BeginFrom(const Origin& base) {
 }
 
 void Stage::BeginFromImage(const ir::ImageReference& reference) {
-  CheckPlatform();
+  bool known_platform = CheckPlatformWord();
   state_.root = ImageNode(reference, outline_.from->words[0].range);
   auto known = build_.bases.find(reference.Full());
   if (known == build_.bases.end()) {
@@ -88,35 +88,51 @@ void Stage::BeginFromImage(const ir::ImageReference& reference) {
     Error("bad-platform", outline_.from->words[0].range,
           absl::StrCat("image `", reference.Familiar(), "` is for ",
                        state_.config.os, "; only linux images are built"));
+  } else if (known_platform) {
+    CheckPlatform(reference);
   }
 }
 
-void Stage::CheckPlatform() {
-  // A base has one configuration here, that of the target platform.
-  const Platform& target = build_.outline.target_platform;
-  if (!outline_.platform.has_value() || *outline_.platform == target) {
-    return;
+bool Stage::CheckPlatformWord() {
+  std::optional<PlatformWord> word;
+  if (outline_.platform.has_value()) {
+    word = UnknownPlatformWord(*outline_.platform);
+  }
+  if (!word.has_value()) {
+    return true;
   }
   const grammar::Flag* flag = FindFlag(*outline_.from, "platform");
-  Diagnostic other = {.code = "unsupported-platform",
-                      .range = flag->value_range,
-                      .message = absl::StrCat(
-                          "`--platform` asks for ", outline_.platform->Text(),
-                          ", but the target platform is ", target.Text(),
-                          "; a build takes all its images from one "
-                          "platform")};
-  if (auto word = UnknownPlatformWord(*outline_.platform)) {
-    size_t at = flag->value->find(word->wrong);
-    if (at != std::string::npos) {
-      uint32_t begin = at;
-      uint32_t size = word->wrong.size();
-      other.range = ValuePart(*flag, {begin, begin + size});
-      other.fix = {{absl::StrCat("write `", word->near, "`"),
-                    {{*other.range, word->near}}}};
-    }
-    absl::StrAppend(&other.message, "; did you mean `", word->near, "`?");
+  Diagnostic unknown = {
+      .code = "bad-platform",
+      .range = flag->value_range,
+      .message = absl::StrCat("nobody has images for platform ",
+                              outline_.platform->Text(), "; did you mean `",
+                              word->near, "`?")};
+  size_t at = flag->value->find(word->wrong);
+  if (at != std::string::npos) {
+    uint32_t begin = at;
+    uint32_t size = word->wrong.size();
+    unknown.range = ValuePart(*flag, {begin, begin + size});
+    unknown.fix = {{absl::StrCat("write `", word->near, "`"),
+                    {{*unknown.range, word->near}}}};
   }
-  build_.diagnostics.Add(std::move(other));
+  build_.diagnostics.Add(std::move(unknown));
+  return false;
+}
+
+void Stage::CheckPlatform(const ir::ImageReference& reference) {
+  const Platform& wanted =
+      outline_.platform.value_or(build_.outline.target_platform);
+  const ir::ImageConfig& config = state_.config;
+  if (config.os != wanted.os || config.architecture != wanted.architecture) {
+    Platform found = {config.os, config.architecture, config.variant, ""};
+    Warning("base-platform", outline_.from->words[0].range,
+            absl::StrCat("Base image ", reference.Familiar(),
+                         " was pulled with platform \"", found.Text(),
+                         "\", expected \"", wanted.Text(),
+                         "\" for current build; load the image of that "
+                         "platform under this name"));
+  }
 }
 
 void Stage::FinishBase() {

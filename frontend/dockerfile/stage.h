@@ -91,7 +91,7 @@ class Stage {
   // Adds a history entry without a layer.
   void CommitConfig(std::string created_by);
   // Adds a step on top of the stage and its history entry; `inputs` come
-  // after the stage's own tree, `words` are the places of a copy's sources.
+  // after the stage's own tree, `words` are the places of its sources.
   void CommitStep(const grammar::Statement& statement, ir::Op op,
                   const std::vector<ir::NodeId>& inputs, std::string created_by,
                   ir::Places words = {});
@@ -107,7 +107,8 @@ class Stage {
  private:
   void BeginFrom(const Origin& base);
   void BeginFromImage(const ir::ImageReference& reference);
-  void CheckPlatform();
+  bool CheckPlatformWord();  // False if it is reported.
+  void CheckPlatform(const ir::ImageReference& reference);
   void FinishBase();
   void LowerStatement(const grammar::Statement& statement, char escape);
   std::optional<ir::NodeId> OriginNode(const Origin& origin, SourceRange range);

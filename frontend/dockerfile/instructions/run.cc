@@ -25,9 +25,9 @@ constexpr FlagSpec kFlags[] = {
 
 void CheckWord(const Flag& flag, std::string message,
                std::vector<std::string> known, Diagnostics& diagnostics) {
-  std::string value = flag.value.value_or("");
-  bool fits = value.empty() || absl::c_linear_search(known, value);
-  if (!fits) {
+  // A flag without a value is reported as such.
+  if (flag.value.has_value() && !absl::c_linear_search(known, *flag.value)) {
+    std::string value = *flag.value;
     std::string hint = absl::StrCat("; it is ", Choices(known));
     ReportUnknown({.code = "bad-flag",
                    .range = flag.value_range,
@@ -127,26 +127,68 @@ ir::NetworkMode Network(const Statement& statement,
                           : options.network;
 }
 
+// What a build file must not take by itself; false if it may not have it.
+bool CheckPermission(const Statement& statement, absl::string_view flag,
+                     absl::string_view value, Stage& stage) {
+  const BuildOptions& options = stage.build().options;
+  std::string right =
+      absl::StrCat(flag == "network" ? "network." : "security.", value);
+  bool given = options.allowed.contains(right) ||
+               (flag == "network" && options.network == ir::NetworkMode::kHost);
+  if (FlagText(statement, flag) != value || given) {
+    return true;
+  }
+  stage.Error("not-allowed", FindFlag(statement, flag)->value_range,
+              absl::StrCat(right,
+                           " is not allowed; if this build file may "
+                           "have it, build with --allow ",
+                           right));
+  return false;
+}
+
+// Empty when the build host runs the programs of the stage by itself.
+std::string ForeignPlatform(const Stage& stage) {
+  const ir::ImageConfig& config = stage.state().config;
+  const Platform& host = stage.build().outline.host;
+  const std::string& wanted = config.architecture;
+  bool native = wanted == host.architecture ||
+                (wanted == "386" && host.architecture == "amd64") ||
+                (wanted == "arm" && host.architecture == "arm64");
+  if (config.os == host.os && native) {
+    return "";
+  }
+  return Platform{config.os, config.architecture, config.variant, ""}.Text();
+}
+
 void Lower(const Statement& statement, Stage& stage) {
   const StageState& state = stage.state();
   const BuildOptions& options = stage.build().options;
+  bool allowed = CheckPermission(statement, "network", "host", stage);
+  allowed =
+      CheckPermission(statement, "security", "insecure", stage) && allowed;
+  if (!allowed) {
+    return;
+  }
   ir::Run run = {.hidden_env = ProxyVariables(options.build_args),
                  .user = state.config.user,
                  .working_dir = state.config.working_dir,
                  .network = Network(statement, options),
-                 .insecure = FlagText(statement, "security") == "insecure"};
+                 .insecure = FlagText(statement, "security") == "insecure",
+                 .platform = ForeignPlatform(stage)};
   run.args = CommandArgs(statement, ShellText(statement, run), state.config);
   for (const auto& [name, value] : state.variables.all()) {
     run.env.push_back(absl::StrCat(name, "=", value));
   }
   std::vector<ir::NodeId> inputs;
-  if (!LowerMounts(statement, stage, run, inputs)) {
+  ir::Places words;
+  if (!LowerMounts(statement, stage, run, inputs, words)) {
     return;
   }
   std::string history =
       absl::StrCat("RUN ", ArgumentPrefix(state), absl::StrJoin(run.args, " "),
                    " # buildkit");
-  stage.CommitStep(statement, std::move(run), inputs, std::move(history));
+  stage.CommitStep(statement, std::move(run), inputs, std::move(history),
+                   std::move(words));
 }
 
 }  // namespace
