@@ -99,10 +99,9 @@ class Planner {
       RETURN_IF_ERROR(LookUp(node, reads, latest, step));
     }
     if (step.state == StepState::kCached) {
-      ASSIGN_OR_RETURN(
-          results_[id.index],
-          ResultAfter(results_[node.inputs[0].index], step.record->layer,
-                      *store_));
+      ASSIGN_OR_RETURN(results_[id.index],
+                       ResultAfter(results_[node.inputs[0].index],
+                                   step.record->layer, *store_));
       known_[id.index] = true;
     } else if (step.key.has_value() &&
                std::holds_alternative<ir::Run>(node.op)) {
@@ -118,8 +117,8 @@ class Planner {
     if (UnknownBase(op).has_value()) {
       return "unknown base";
     }
-    bool known = !IsRemote(op) ||
-                 RemoteStateOf(op, plan_.options).identity.has_value();
+    bool known =
+        !IsRemote(op) || RemoteStateOf(op, plan_.options).identity.has_value();
     return known ? "" : "unknown source";
   }
 
@@ -180,8 +179,9 @@ class Planner {
         ++source;
       }
     }
-    return source < node.words.ranges.size() ? node.words.ranges[source]
-                                             : KeywordRange(source_, node.source);
+    return source < node.words.ranges.size()
+               ? node.words.ranges[source]
+               : KeywordRange(source_, node.source);
   }
 
   // What a source is looked for in. Past the sources, that of the first.
@@ -203,8 +203,8 @@ class Planner {
                : absl::StrCat("the stage `", input.stage, "`");
   }
 
-  void ReportSource(const ir::Node& node, const SourceRead& read,
-                    size_t source, const absl::Status& status) {
+  void ReportSource(const ir::Node& node, const SourceRead& read, size_t source,
+                    const absl::Status& status) {
     SourceRange place = SourcePlace(node, read, source);
     const ir::Node& input = Searched(node, read, source);
     bool in_context = std::holds_alternative<ir::LocalFiles>(input.op);
@@ -215,8 +215,8 @@ class Planner {
           absl::StrReplaceAll(
               message,
               {{": not found",
-                absl::StrCat(" is not in ",
-                             in_context ? "the context" : SourceName(input))}}));
+                absl::StrCat(" is not in ", in_context ? "the context"
+                                                       : SourceName(input))}}));
     } else {
       bool bare = absl::EndsWith(message, ": not found");
       bool pattern = absl::EndsWith(message, "syntax error in pattern");
@@ -226,7 +226,7 @@ class Planner {
                        bare && in_context
                            ? "; add it to the build context, or see whether "
                              "the ignore file drops it"
-                       : bare ? absl::StrCat(" in ", SourceName(input))
+                       : bare    ? absl::StrCat(" in ", SourceName(input))
                        : pattern ? "; close the `[`, or write `[[]` for the "
                                    "character itself"
                                  : ""));
@@ -284,8 +284,7 @@ class Planner {
       return absl::OkStatus();
     }
     if (!MayUseCache(plan_.options, node)) {
-      step.reason =
-          plan_.options.no_cache ? "--no-cache" : "--no-cache-filter";
+      step.reason = plan_.options.no_cache ? "--no-cache" : "--no-cache-filter";
       return absl::OkStatus();
     }
     bool from_stage = !reads.empty() && !reads[0].from_context;
@@ -314,14 +313,12 @@ class Planner {
     if (from_stage && plan_.options.read_everything) {
       return LookUpByFiles(node, reads[0], latest, step);
     }
-    NodeResult unmade =
-        UnmadeResult(results_[node.inputs[0].index], *step.key);
-    step.reason =
-        latest.has_value() && latest->key == unmade.chain
-            ? "it shared a sandbox with a step that changed"
-            : WhyMissed(node, latest,
-                        from_stage ? std::vector<CopyListing>()
-                                   : step.listings);
+    NodeResult unmade = UnmadeResult(results_[node.inputs[0].index], *step.key);
+    step.reason = latest.has_value() && latest->key == unmade.chain
+                      ? "it shared a sandbox with a step that changed"
+                      : WhyMissed(node, latest,
+                                  from_stage ? std::vector<CopyListing>()
+                                             : step.listings);
     return absl::OkStatus();
   }
 
