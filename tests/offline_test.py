@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BAD = re.compile(rb"internal error|CHECK failed|terminate called|Sanitizer")
-STEP = re.compile(r"^ *\d+  ")
 
 
 def data_folder():
@@ -51,13 +50,21 @@ def problems(done):
 
 def plan_problems(done):
     """A plan is there when it should be, and counts its own steps."""
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    text = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
-        return ["a plan beside errors"] if lines else []
-    steps = sum(bool(STEP.match(line)) for line in lines)
-    wanted = f"{steps} of {steps} steps run, 0 cached"
-    last = lines[-1] if lines else ""
-    return [] if last == wanted else [f"`{last}` is not `{wanted}`"]
+        return ["a plan beside errors"] if text else []
+    try:
+        plan = json.loads(text)
+    except ValueError as error:
+        return [f"no JSON: {error}"]
+    states = [node["state"] for node in plan["nodes"]]
+    result = plan["result"]
+    found = []
+    if result["run"] != states.count("run") or result["skipped"] != states.count("skipped"):
+        found.append(f"{result} does not count {states}")
+    if "cached" in states:
+        found.append("a step is cached in an empty store")
+    return found
 
 
 def main():
@@ -77,7 +84,7 @@ def main():
                            LAMINA_ROOT=os.path.join(scratch, "root"))
 
         def plan(path):
-            command = [lamina, "plan", "--offline", "--error-format=json",
+            command = [lamina, "plan", "--offline", "--format=json", "--error-format=json",
                        "-f", path, context]
             return subprocess.run(command, env=environment, timeout=120,
                                   stdin=subprocess.DEVNULL,

@@ -203,9 +203,9 @@ TEST_F(StoreTest, AFolderWithOtherFilesIsNoStore) {
 
 TEST_F(StoreTest, ANewerFormatIsRefused) {
   Open();
-  Must(ReplaceFile(root_ + "/format", "lamina store 2\n", 0600, false));
+  Must(ReplaceFile(root_ + "/format", "lamina store 3\n", 0600, false));
   absl::Status status = Store::Open(root_, Durability::kNone).status();
-  EXPECT_TRUE(absl::StrContains(status.message(), "has format 2")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "has format 3")) << status;
 }
 
 TEST_F(StoreTest, TwoProcessesMayCreateTheStoreAtOnce) {
