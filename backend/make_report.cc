@@ -389,6 +389,7 @@ class Reporter {
       decision.after = Number(merge.step);
       decision.before = Number(merge.step + 1);
       decision.reason = std::string(ir::MergeReasonName(merge.reason));
+      decision.text = "some sizes are not known yet";
       if (planned_.predicted.complete) {
         decision.text = MergeText(merge);
         decision.saves_bytes = merge.stored;
@@ -401,6 +402,7 @@ class Reporter {
       decision.before = Number(cut.step + 1);
       decision.cut = true;
       decision.reason = cut.forced.empty() ? "change-rate" : "forced";
+      decision.text = "some sizes are not known yet";
       if (planned_.predicted.complete || !cut.forced.empty()) {
         decision.text = CutText(cut);
         decision.saves_bytes = cut.saves;
