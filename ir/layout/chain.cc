@@ -94,23 +94,25 @@ ChainProgramme::ChainProgramme(const ChainCost& cost, const ChainRules& rules,
   best_[0] = 0;
   std::vector<int64_t> costs(n_);
   for (int j = 1; j <= n_; ++j) {
-    if (j < n_ && rules.forbidden[j]) {
-      continue;
-    }
-    // From here back to the last forced cut.
-    int first = j - 1;
-    while (first > 0 && !rules.forced[first]) {
-      --first;
-    }
-    for (int i = 0; i < j; ++i) {
-      bool legal = i >= first && (i == 0 || !rules.forbidden[i]);
-      costs[i] = !legal             ? kImpossible
-                 : cost.empty(i, j) ? kFree
-                                    : cost.cost(i, j);
-    }
+    LegalCosts(j, costs);
     for (int layers = 0; layers <= std::min(max_layers_, j); ++layers) {
       Fill(layers, j, costs);
     }
+  }
+}
+
+void ChainProgramme::LegalCosts(int j, std::vector<int64_t>& costs) const {
+  // From here back to the last forced cut.
+  int first = j - 1;
+  while (first > 0 && !rules_.forced[first]) {
+    --first;
+  }
+  bool may_end = j == n_ || !rules_.forbidden[j];
+  for (int i = 0; i < j; ++i) {
+    bool legal = may_end && i >= first && (i == 0 || !rules_.forbidden[i]);
+    costs[i] = !legal              ? kImpossible
+               : cost_.empty(i, j) ? kFree
+                                   : cost_.cost(i, j);
   }
 }
 
@@ -156,6 +158,29 @@ ChainPlan ChainProgramme::Plan(int layers) const {
   }
   std::reverse(plan.cuts.begin(), plan.cuts.end());
   return plan;
+}
+
+int64_t ChainProgramme::Ties(int layers) const {
+  std::vector<std::vector<int64_t>> sets(layers + 1,
+                                         std::vector<int64_t>(n_ + 1));
+  sets[0][0] = 1;
+  std::vector<int64_t> costs(n_);
+  for (int j = 1; j <= n_; ++j) {
+    LegalCosts(j, costs);
+    for (int k = 0; k <= layers; ++k) {
+      for (int i = 0; i < j && At(k, j) < kImpossible; ++i) {
+        bool free = costs[i] == kFree;
+        int before = k - (free ? 0 : 1);
+        if (before < 0 || At(before, i) + (free ? 0 : costs[i]) != At(k, j)) {
+          continue;
+        }
+        int64_t& sum = sets[k][j];
+        sum = sum > INT64_MAX - sets[before][i] ? INT64_MAX
+                                                : sum + sets[before][i];
+      }
+    }
+  }
+  return sets[layers][n_];
 }
 
 std::optional<ChainPlan> ChainProgramme::Best(int limit) const {

@@ -70,15 +70,20 @@ class ChainProgramme {
   // f[k][n]; nothing if no plan has exactly `layers` layers.
   std::optional<int64_t> Cost(int layers) const;
   ChainPlan Plan(int layers) const;  // Cost() must have a value.
+  // How many sets of cuts cost as little with exactly `layers` layers; at the
+  // most INT64_MAX.
+  int64_t Ties(int layers) const;
   // The cheapest of at most `limit` layers, fewer layers on equal cost.
   std::optional<ChainPlan> Best(int limit) const;
   // The fewest layers whose cost is within 20 % of the best; 0 if none.
   int Knee() const;
 
  private:
-  int64_t& At(int layers, int position) {
+  int64_t At(int layers, int position) const {
     return best_[static_cast<size_t>(layers) * (n_ + 1) + position];
   }
+  // Costs of the segments that end at `j`, by their start.
+  void LegalCosts(int j, std::vector<int64_t>& costs) const;
   void Fill(int layers, int j, const std::vector<int64_t>& costs);
 
   const ChainCost& cost_;

@@ -104,6 +104,10 @@ void ExpectCase(const Trace& trace, const Json& expected) {
     EXPECT_EQ(best->layers, expected["best"]["layers"].integer());
     EXPECT_EQ(Ints(best->cuts), expected["best"]["cuts"]) << trace.name;
     EXPECT_EQ(EvaluateCuts(cost, best->cuts).cost, best->cost);
+    // They were counted by trying all sets, where there are not too many.
+    EXPECT_EQ(n <= 9 ? programme.Ties(best->layers) : 0,
+              expected["ties"].integer())
+        << trace.name;
   }
   if (n <= 9) {
     std::optional<ChainPlan> tried = TryAll(cost, rules, limit);
