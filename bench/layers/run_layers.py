@@ -41,6 +41,8 @@ def make_base(folder):
             os.symlink("busybox", os.path.join(root, "bin", name))
     with open(os.path.join(root, "etc/passwd"), "w") as passwd:
         passwd.write("root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
+    with open(os.path.join(root, "etc/group"), "w") as group:
+        group.write("root:x:0:\napp:x:1000:\n")
     path = os.path.join(folder, "base.tar")
     with tarfile.open(path, "w") as tar:
         tar.add(root, ".")
