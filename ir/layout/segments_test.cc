@@ -149,7 +149,8 @@ TEST(Segments, DeadBytesHaveACauseAndACulprit) {
 }
 
 TEST(Segments, OnlyWhatALaterLayerHidesIsDead) {
-  PathHistories histories = Collect(Troubled());
+  Trace trace = Troubled();
+  PathHistories histories = Collect(trace);
   // Step 5 and 6 together leave `base` alone.
   EXPECT_EQ(DeadInLayers(histories, {6}), std::vector<uint64_t>{0});
   EXPECT_EQ(DeadInLayers(histories, {1, 6}),
