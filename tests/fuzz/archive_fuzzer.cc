@@ -224,7 +224,7 @@ void CheckAdd(const Cage& cage, const std::string& tar) {
   CHECK(source.ok());
   ir::Copy add = {.sources = {"x.tar"}, .destination = "/a/"};
   add.unpack = true;
-  absl::StatusOr<CopyListing> listing = ListSources(add, &*source);
+  absl::StatusOr<CopyListing> listing = ListSources(add, {&*source});
   if (!listing.ok()) {
     return;
   }
@@ -233,7 +233,7 @@ void CheckAdd(const Cage& cage, const std::string& tar) {
                 {.path = "a/b", .type = ir::EntryType::kSymlink, .link = "/c"},
                 {.path = "a/c", .mode = 0644}}});
   absl::StatusOr<PlacedCopy> placed =
-      PlaceCopy(add, *listing, &*source, below,
+      PlaceCopy(add, *listing, {&*source}, below,
                 [](const std::string&) { return std::string(); },
                 {.scratch = cage.Path("scratch")});
   for (size_t i = 0; placed.ok() && i < placed->diff.entries.size(); ++i) {

@@ -171,7 +171,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   absl::string_view input(reinterpret_cast<const char*>(data), size);
   absl::string_view file = input.substr(0, input.find('\0'));
   input.remove_prefix(std::min(input.size(), file.size() + 1));
-  absl::StatusOr<IgnoreMatcher> matcher = IgnoreMatcher::ParseFile(file);
+  Diagnostics diagnostics;
+  SourceFile source(".dockerignore", std::string(file));
+  IgnoreMatcher matcher = IgnoreMatcher::ParseFile(source, diagnostics);
   std::vector<Line> lines = ReadLines(file);
   int paths = 0;
   for (absl::string_view name : absl::StrSplit(input, '\n')) {
@@ -179,8 +181,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (path.empty() || ++paths > 50) {
       continue;
     }
-    if (matcher.ok()) {
-      CheckWalk(*matcher, lines, path,
+    if (!diagnostics.has_errors()) {
+      CheckWalk(matcher, lines, path,
                 IsSimple(file) && IsSimple(path) && path.size() <= 40);
     }
     for (const Line& line : lines) {
