@@ -91,6 +91,11 @@ class Reporter {
         report_.unknown.push_back(*gap);
       }
     }
+    for (const auto& [source, state] : plan_.options.remotes) {
+      if (!state.unknown.empty()) {
+        report_.unknown.push_back(state.unknown);
+      }
+    }
     AddStages();
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
       AddStep(i);
