@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
@@ -241,11 +242,6 @@ class Places {
   std::vector<bool> next_;
 };
 
-bool EndsWith(absl::string_view text, absl::string_view end) {
-  return text.size() >= end.size() &&
-         text.substr(text.size() - end.size()) == end;
-}
-
 }  // namespace
 
 bool HasWildcard(absl::string_view pattern) {
@@ -326,7 +322,7 @@ bool MatchPatternParts(absl::string_view pattern,
   // `**` and then only literal text is a plain test of the end.
   if (pattern.substr(0, 2) == "**" && !HasWildcard(pattern.substr(2))) {
     absl::string_view end = pattern.substr(2);
-    return EndsWith(path, end) ||
+    return absl::EndsWith(path, end) ||
            (!end.empty() && end[0] == '/' && path == end.substr(1));
   }
   Places places(parts);

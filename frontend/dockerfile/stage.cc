@@ -41,7 +41,6 @@ std::string StatementText(const Statement& statement) {
 
 Stage::Stage(Build& build, size_t position)
     : build_(build),
-      position_(position),
       outline_(build.outline.stages[position]),
       escape_(build.outline.escape) {
   BeginFrom(outline_.base);

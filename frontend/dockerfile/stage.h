@@ -118,7 +118,6 @@ class Stage {
   ir::NodeId ImageNode(const ir::ImageReference& reference, SourceRange range);
 
   Build& build_;
-  size_t position_;
   const StageOutline& outline_;
   StageState state_;
   char escape_;
