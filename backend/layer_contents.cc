@@ -73,6 +73,13 @@ absl::Status LayerContents::FindPlaces(LayerId id, Opened& opened) {
     if (entry.type == ir::EntryType::kFile) {
       opened.places[entry.path] = {offset, entry.size};
       offset += entry.size + TarPadding(entry.size).size();
+    } else if (entry.type == ir::EntryType::kHardLink) {
+      // Its bytes stand under the name before it; a later layer may have taken
+      // that name away.
+      auto first = opened.places.find(entry.link);
+      if (first != opened.places.end()) {
+        opened.places[entry.path] = first->second;
+      }
     }
   }
   return absl::OkStatus();
