@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/files.h"
@@ -187,6 +188,8 @@ class AtomFinder {
       AddContents(*own, hasher);
     }
     atom.contents = hasher.Finish().hex();
+    atom.package =
+        atom.role == AtomRole::kNormal && !absl::StartsWith(owner, "step:");
     return atom;
   }
 

@@ -29,7 +29,10 @@ struct Atom {
   // SHA-256 in hex of paths and states, times left out: they differ between
   // builds of equal contents.
   std::string contents;
-  std::string changed;  // Vector over the trace's epochs; see EpochBits.
+  // Vector over the trace's epochs, see EpochBits: of the steps behind it. Of a
+  // package that is too much: its step changes when any of its packages does.
+  std::string changed;
+  bool package = false;  // Has an owner that may change alone.
   int first_step = 0;
   int last_step = 0;
 };

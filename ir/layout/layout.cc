@@ -1,7 +1,9 @@
 #include "ir/layout/layout.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -267,8 +269,13 @@ class Planner {
                      .lock_note = std::move(decision.note)};
     NoteUnusedLock("partition", layout);
     Int128 fetched = 0;
+    // Packages of one step, by the step's change vector.
+    std::map<std::string, int> packages;
+    for (const Atom& atom : atoms) {
+      packages[atom.changed] += atom.package ? 1 : 0;
+    }
     for (const PartitionLayer& layer : decision.layers) {
-      layout.layers.push_back(LayerOf(layer, atoms, histories));
+      layout.layers.push_back(LayerOf(layer, atoms, packages, histories));
       const LayoutLayer& made = layout.layers.back();
       layout.stored += made.bytes;
       fetched += Int128{made.changed} * made.bytes;
@@ -277,22 +284,30 @@ class Planner {
     return layout;
   }
 
+  // Each change of a step with packages is assumed to be of one of them.
   static LayoutLayer LayerOf(const PartitionLayer& layer,
                              const std::vector<Atom>& atoms,
+                             const std::map<std::string, int>& packages,
                              const PathHistories& histories) {
     LayoutLayer made = {.first = INT32_MAX, .role = layer.role};
     std::vector<int> paths;
     std::string changed;
+    int64_t alone = 0;  // Thousandths of events.
     for (int number : layer.atoms) {
       const Atom& atom = atoms[number];
       made.first = std::min(made.first, atom.first_step);
       made.last = std::max(made.last, atom.last_step);
       made.bytes += atom.bytes;
       made.atoms.push_back(atom.id);
-      changed = JoinVectors(changed, atom.changed);
+      if (atom.package) {
+        alone += int64_t{1000} * CountEvents(atom.changed) /
+                 packages.at(atom.changed);
+      } else {
+        changed = JoinVectors(changed, atom.changed);
+      }
       paths.insert(paths.end(), atom.paths.begin(), atom.paths.end());
     }
-    made.changed = CountEvents(changed);
+    made.changed = CountEvents(changed) + (alone + 500) / 1000;
     std::sort(paths.begin(), paths.end());
     for (int path : paths) {
       made.paths.emplace_back(histories.path(path));

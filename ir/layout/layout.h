@@ -52,9 +52,9 @@ struct LayoutOptions {
   bool keep_empty = false;  // kVerbatim: steps without effect count as layers.
   // Reads package data bases of the final tree, for kPartition; may be null.
   ReadText read_text;
-  // Keys of segments that clients have already; they matter if weights.rho is
-  // not 0 (LayoutLayer::key).
-  std::vector<std::string> published;
+  // Keys of segments that clients have already (LayoutLayer::key); they matter
+  // if weights.rho is not 0. Without a value no keys are made.
+  std::optional<std::vector<std::string>> published;
   Relayout relayout = Relayout::kAuto;
   // Over half of the base's bytes differ from those below the lock's layers:
   // clients fetch everything anyway.
@@ -88,8 +88,8 @@ struct LayoutLayer {
   uint64_t bytes = 0;              // Z: entries with 512 bytes each.
   uint64_t dead_bytes = 0;         // Of them, what later layers hide.
   int64_t changed = 0;             // Q, of total_weight.
-  std::string key;  // Chain: of the net diff, equal in any build; empty if
-                    // weights.rho is 0.
+  std::string key;  // Chain: of the net diff, equal in any build; empty
+                    // without LayoutOptions::published.
 };
 
 struct LayoutMerge {  // No layer ends after step `step`.

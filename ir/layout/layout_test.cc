@@ -330,10 +330,48 @@ TEST(Layout, APartitionLockKeepsItsLayersAndAChainLockItsMode) {
 TEST(Layout, SegmentKeysAreForTheNextBuild) {
   LayoutOptions options;
   EXPECT_EQ(PlanGood(WorkedExample(), options).layers[0].key, "");
-  options.weights.rho = 100;
+  options.published.emplace();
   Layout layout = PlanGood(WorkedExample(), options);
   EXPECT_EQ(layout.layers[0].key.size(), 32U);
   EXPECT_NE(layout.layers[0].key, layout.layers[1].key);
+}
+
+// Layers that clients have are kept where new ones would be a little better.
+TEST(Layout, PublishedSegmentsAreKept) {
+  Trace trace = MakeTrace({{{"a", FileState("a", 1 << 20)}},
+                           {{"b", FileState("b", 1 << 20)}}});
+  trace.epochs = {{1, {1, 2}}, {1, {2}}};
+  LayoutOptions options;
+  options.published.emplace();
+  ASSERT_EQ(PlanGood(trace, options).layers.size(), 2U);
+  LayoutOptions one = options;
+  one.own_limit = 1;
+  options.published = {PlanGood(trace, one).layers[0].key};
+  options.weights.rho = 900;
+  EXPECT_EQ(PlanGood(trace, options).layers.size(), 1U);
+}
+
+// A step that installs packages changes when one of them does: each may have a
+// layer of its own.
+TEST(Layout, PackagesOfOneStepMayChangeAlone) {
+  std::vector<PathEvent> installed;
+  for (int package = 0; package < 8; ++package) {
+    std::string folder = absl::StrCat("srv/node_modules/p", package);
+    installed.push_back({absl::StrCat(folder, "/index.js"),
+                         FileState(absl::StrCat("i", package), 4 << 20)});
+    installed.push_back({absl::StrCat(folder, "/package.json"),
+                         FileState(absl::StrCat("p", package), 100)});
+  }
+  Trace trace = MakeTrace({installed});
+  trace.epochs = {{4, {1}}};
+  LayoutOptions options;
+  options.own_limit = 100;
+  options.mode = LayoutMode::kPartition;
+  Layout layout = PlanGood(trace, options);
+  EXPECT_EQ(layout.mode, LayoutMode::kPartition);
+  EXPECT_EQ(layout.layers.size(), 8U);
+  options.mode = LayoutMode::kChain;
+  EXPECT_EQ(PlanGood(trace, options).layers.size(), 1U);
 }
 
 TEST(Layout, ManyStepsAreJoinedAndStillExplained) {

@@ -52,10 +52,12 @@ Pace FindPace(const std::vector<Atom>& atoms, int epochs,
     std::string changed =
         measured == lock.changed.end() ? "0" : measured->second;
     if (!enough) {
-      std::string low(digits - std::min(digits, atom.changed.size()), '0');
+      // What a package's step did says nothing of the package.
+      std::string assumed = atom.package ? "0" : atom.changed;
+      std::string low(digits - std::min(digits, assumed.size()), '0');
       changed = CanonicalVector(absl::StrCat(
           RepeatBits(EpochsOf(changed), lock.epochs, kMeasuredWeight), low,
-          atom.changed));
+          assumed));
     }
     pace.items.push_back({atom.bytes, std::move(changed)});
   }
