@@ -412,7 +412,9 @@ ir::LayoutOptions MakeLayoutOptions(const ExportPolicy& policy,
   }
   options.leaf = policy.head_room == 0;
   options.keep_empty = policy.keep_empty;
-  options.published = policy.published;
+  if (policy.mode == ir::LayoutMode::kChain) {
+    options.published = policy.published;
+  }
   options.weights.rho = policy.published.empty() ? 0 : 100;
   options.relayout = policy.relayout;
   options.target = policy.target;

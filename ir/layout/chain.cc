@@ -40,11 +40,11 @@ bool CostsFit(const SegmentTable<SegmentSize>& sizes, int n, int64_t weight,
 ChainCost::ChainCost(const PathHistories& histories,
                      const std::vector<Epoch>& epochs,
                      const std::vector<int>& ends, const CostWeights& weights,
-                     const std::vector<std::string>& published)
+                     const std::optional<std::vector<std::string>>& published)
     : positions_(histories.positions()),
       sizes_(SegmentSizes(histories)),
       costs_(positions_),
-      has_keys_(weights.rho != 0) {
+      has_keys_(published.has_value()) {
   std::vector<Epoch> scaled = epochs;
   total_weight_ = TotalWeight(scaled);
   while (!CostsFit(sizes_, positions_, total_weight_, weights) &&
@@ -55,8 +55,9 @@ ChainCost::ChainCost(const PathHistories& histories,
     total_weight_ = TotalWeight(scaled);
   }
   changed_ = ChangeWeights(scaled, ends);
-  std::set<std::string> known(published.begin(), published.end());
+  std::set<std::string> known;
   if (has_keys_) {
+    known.insert(published->begin(), published->end());
     keys_ = SegmentKeys(histories);
   }
   int64_t w = total_weight_;
@@ -66,7 +67,8 @@ ChainCost::ChainCost(const PathHistories& histories,
       if (z == 0) {
         continue;
       }
-      bool is_new = has_keys_ && !known.contains(SegmentKeyText(keys_(i, j)));
+      bool is_new = has_keys_ && weights.rho != 0 &&
+                    !known.contains(SegmentKeyText(keys_(i, j)));
       int64_t rate =
           w * (weights.alpha + weights.delta + (is_new ? weights.rho : 0)) +
           weights.beta * changed_(i, j);

@@ -18,11 +18,11 @@ namespace lamina::ir {
 class ChainCost {
  public:
   // `published` holds the keys of segments that clients and registries have
-  // already (SegmentKeyText); used only if `weights.rho` is not 0. `ends` are
-  // the positions of `histories`.
+  // already (SegmentKeyText): others cost `weights.rho` more. Without it nobody
+  // asks for keys. `ends` are the positions of `histories`.
   ChainCost(const PathHistories& histories, const std::vector<Epoch>& epochs,
             const std::vector<int>& ends, const CostWeights& weights,
-            const std::vector<std::string>& published);
+            const std::optional<std::vector<std::string>>& published);
 
   int positions() const { return positions_; }
   bool empty(int i, int j) const { return sizes_(i, j).bytes == 0; }
@@ -33,7 +33,7 @@ class ChainCost {
   int64_t cost(int i, int j) const { return costs_(i, j); }
   // Costs of all i < j for one j, in order.
   const int64_t* costs(int j) const { return &costs_(0, j); }
-  // Needs weights.rho, else 0.
+  // 0 without `published`.
   SegmentKey key(int i, int j) const;
   int64_t ToBytes(int64_t cost) const;
 

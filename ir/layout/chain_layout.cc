@@ -185,7 +185,7 @@ std::string WhoForces(const Trace& trace, int step) {
 
 absl::StatusOr<ChainModel> PrepareChain(
     const Trace& trace, const CostWeights& weights,
-    const std::vector<std::string>& published) {
+    const std::optional<std::vector<std::string>>& published) {
   ASSIGN_OR_RETURN(std::vector<int> ends,
                    ChoosePositions(trace, weights, kMaxPositions));
   return PrepareChainAt(trace, std::move(ends), weights, published);
@@ -193,7 +193,7 @@ absl::StatusOr<ChainModel> PrepareChain(
 
 absl::StatusOr<ChainModel> PrepareChainAt(
     const Trace& trace, std::vector<int> ends, const CostWeights& weights,
-    const std::vector<std::string>& published) {
+    const std::optional<std::vector<std::string>>& published) {
   ASSIGN_OR_RETURN(PathHistories histories,
                    PathHistories::Collect(trace, ends));
   ChainCost cost(histories, trace.epochs, ends, weights, published);

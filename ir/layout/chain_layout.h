@@ -24,12 +24,12 @@ struct ChainModel {
 
 absl::StatusOr<ChainModel> PrepareChain(
     const Trace& trace, const CostWeights& weights,
-    const std::vector<std::string>& published);
+    const std::optional<std::vector<std::string>>& published);
 
 // The same with these positions only.
 absl::StatusOr<ChainModel> PrepareChainAt(
     const Trace& trace, std::vector<int> ends, const CostWeights& weights,
-    const std::vector<std::string>& published);
+    const std::optional<std::vector<std::string>>& published);
 
 // How the cuts came about, for the reasons of merges.
 struct CutContext {
