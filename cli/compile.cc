@@ -274,7 +274,8 @@ absl::StatusOr<Compiled> Compile(const BuildInput& input,
         frontend::FindUnreachedSteps(syntax, options, bases);
   }
   graph = ir::Optimise(std::move(graph), input.optimise,
-                       backend::MakeFacts(input.plan, store));
+                       backend::MakeFacts(input.plan, store),
+                       wants_written ? &compiled.applied : nullptr);
   if (emit == "graph" || emit == "config") {
     ReportUnknownBases(graph, diagnostics);
     Report(diagnostics, input);

@@ -10,6 +10,7 @@
 #include "backend/store/store.h"
 #include "cli/build_flags.h"
 #include "frontend/lower.h"
+#include "ir/optimise.h"
 
 namespace lamina::cli {
 
@@ -17,7 +18,9 @@ namespace lamina::cli {
 // plan the user's text has errors. `emit` names a value to print instead.
 struct Compiled {
   std::optional<backend::Plan> plan;
-  ir::BuildGraph written;  // Before the passes; only if `wants_written`.
+  // Before the passes, and what they did; only if `wants_written`.
+  ir::BuildGraph written;
+  std::vector<ir::Applied> applied;
   std::vector<frontend::UnreachedStep> unreached;
   bool emitted = false;  // --emit printed what was asked for; a plan is the
                          // caller's to print.

@@ -37,22 +37,31 @@ std::string Quoted(const Node& node) {
   return absl::StrCat("`", node.text.substr(0, node.text.find('\n')), "`");
 }
 
+struct Told {
+  absl::string_view rule;
+  std::string text;
+};
+
 // Nothing for what goes because nobody needs it: the user knows that.
-std::optional<std::string> Describe(const Witness& witness,
-                                    const BuildGraph& before) {
+std::optional<Told> Describe(const Witness& witness,
+                             const BuildGraph& before) {
   std::string step = Quoted(before.nodes[witness.node]);
   std::string other = Quoted(before.nodes[witness.other]);
   switch (witness.rule) {
     case Witness::Rule::kUnreachable:
       break;
     case Witness::Rule::kEqual:
-      return absl::StrCat(step, " is done once, as ", other);
+      return Told{"equal-step",
+                  absl::StrCat(step, " is done once, as ", other)};
     case Witness::Rule::kOverwritten:
-      return absl::StrCat(step, " is overwritten by ", other);
+      return Told{"overwritten",
+                  absl::StrCat(step, " is overwritten by ", other)};
     case Witness::Rule::kSetsMetadata:
-      return absl::StrCat(other, " sets what ", step, " changes");
+      return Told{"sets-metadata",
+                  absl::StrCat(other, " sets what ", step, " changes")};
     case Witness::Rule::kSameSandbox:
-      return absl::StrCat(step, " may run in the sandbox of ", other);
+      return Told{"same-sandbox",
+                  absl::StrCat(step, " may run in the sandbox of ", other)};
   }
   return std::nullopt;
 }
@@ -60,9 +69,10 @@ std::optional<std::string> Describe(const Witness& witness,
 void Tell(absl::string_view pass, const Rewrite& rewrite,
           const BuildGraph& before, std::vector<Applied>& applied) {
   for (const Witness& witness : rewrite.witnesses) {
-    if (std::optional<std::string> text = Describe(witness, before)) {
+    if (std::optional<Told> told = Describe(witness, before)) {
       applied.push_back({pass, before.nodes[witness.node].source,
-                         before.nodes[witness.other].source, *std::move(text)});
+                         before.nodes[witness.other].source,
+                         std::move(told->text), told->rule});
     }
   }
 }

@@ -35,6 +35,7 @@ struct Applied {
   SourceRange step;
   std::optional<SourceRange> other;
   std::string text;  // "`COPY a /` is overwritten by `COPY a b /`"
+  absl::string_view rule;  // What allows it: "overwritten".
 };
 
 // `applied`, if it is not null, gets what was done to steps of targets, in
