@@ -364,22 +364,30 @@ class Planner {
     ASSIGN_OR_RETURN(SourceTrees trees, Contexts(node, read));
     LayerStacks stacks(*store_);
     std::deque<SourceTree> made;
-    // Names and digests are enough; no byte is read.
-    std::vector<std::string> folders;
+    // Names and digests are enough, but files that a RUN left may have none.
+    std::deque<std::vector<std::string>> folders;
+    bool readable = true;
     for (size_t i = 0; i < trees.size(); ++i) {
       ir::NodeId input = node.inputs[read.inputs[i]];
       const ir::Op& op = plan_.graph.nodes[input].op;
       if (trees[i] == nullptr && !IsRemote(op)) {
-        ASSIGN_OR_RETURN(
-            const ir::Tree* tree,
-            stacks.Fold(absl::StrCat(i), results_[input.index].layers));
-        trees[i] = &made.emplace_back(OpenLayerTree(*tree, folders));
+        const std::vector<LayerId>& layers = results_[input.index].layers;
+        ASSIGN_OR_RETURN(const ir::Tree* tree,
+                         stacks.Fold(absl::StrCat(i), layers));
+        folders.emplace_back();
+        ASSIGN_OR_RETURN(bool unpacked, AreUnpacked(layers));
+        if (unpacked) {
+          ASSIGN_OR_RETURN(folders.back(), stacks.Folders(layers));
+        }
+        readable = readable && unpacked;
+        trees[i] = &made.emplace_back(OpenLayerTree(*tree, folders.back()));
       }
     }
     std::vector<CopyListing> listings(1);
     if (!ListFrom(node, read, trees, listings[0])) {
       return absl::OkStatus();
     }
+    RETURN_IF_ERROR(FillDigests(listings[0], trees, store_, readable));
     for (const PickedItem& picked : listings[0].items) {
       if (picked.item.entry.type == ir::EntryType::kFile &&
           picked.item.entry.digest.empty()) {
@@ -395,6 +403,17 @@ class Planner {
       step.reason = WhyMissed(node, latest, listings);
     }
     return absl::OkStatus();
+  }
+
+  // Nothing is unpacked for a plan.
+  absl::StatusOr<bool> AreUnpacked(const std::vector<LayerId>& layers) const {
+    for (LayerId id : layers) {
+      ASSIGN_OR_RETURN(Layer layer, store_->GetLayer(id));
+      if (!layer.unpacked) {
+        return false;
+      }
+    }
+    return true;
   }
 
   std::string WhyMissed(const ir::Node& node,
