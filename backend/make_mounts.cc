@@ -73,8 +73,11 @@ absl::StatusOr<std::optional<LayerId>> StepMaker::LayerOfFiles(
   if (known.has_value()) {
     return std::optional<LayerId>(known->id);
   }
-  return WriteCopy(copy, NodeResult(), absl::StrCat(node.stage, " mounts"),
-                   trees, &listing, [&] { return key; });
+  ASSIGN_OR_RETURN(
+      MadeLayer made,
+      WriteCopy(copy, NodeResult(), absl::StrCat(node.stage, " mounts"), trees,
+                &listing, [&] { return key; }));
+  return made.layer;
 }
 
 CacheSeed StepMaker::SeedOf(const ir::Node& node, const ir::Mount& mount,

@@ -291,14 +291,10 @@ absl::StatusOr<MadeLayer> StepMaker::MakeCopy(
   }
   ASSIGN_OR_RETURN(OpenedSource source, Open(node, inputs));
   CopyListing none;
-  MadeLayer made;
-  ASSIGN_OR_RETURN(
-      made.layer,
-      WriteCopy(copy, results_[node.inputs[0].index], node.stage,
-                source.trees, listings.empty() ? &none : &listings[0], [&] {
-                  return StepKey(node, results_, listings, plan_.options);
-                }));
-  return made;
+  return WriteCopy(copy, results_[node.inputs[0].index], node.stage,
+                   source.trees, listings.empty() ? &none : &listings[0], [&] {
+                     return StepKey(node, results_, listings, plan_.options);
+                   });
 }
 
 absl::StatusOr<MadeLayer> StepMaker::MakeFolder(ir::NodeId id,
@@ -311,9 +307,8 @@ absl::StatusOr<MadeLayer> StepMaker::MakeFolder(ir::NodeId id,
                    PlaceFolder(make, *below,
                                stacks_.TextReader(parent.layers, *below),
                                Now()));
-  MadeLayer made;
   if (diff.entries.empty()) {
-    return made;
+    return MadeLayer();
   }
   OpenContent none = [](const ir::Entry& entry) -> absl::StatusOr<UniqueFd> {
     return absl::InternalError(absl::StrCat("no bytes for ", entry.path));
@@ -322,14 +317,10 @@ absl::StatusOr<MadeLayer> StepMaker::MakeFolder(ir::NodeId id,
       JoinPath(store_.scratch(), absl::StrCat("layer.", ++files_));
   ASSIGN_OR_RETURN(LayerBlob blob,
                    WriteLayer(diff, none, options_.layers, file));
-  ASSIGN_OR_RETURN(
-      made.layer,
-      Publish(std::move(diff), blob, file,
-              StepKey(node, results_, {}, plan_.options)));
-  return made;
+  return Publish(diff, blob, file, StepKey(node, results_, {}, plan_.options));
 }
 
-absl::StatusOr<std::optional<LayerId>> StepMaker::WriteCopy(
+absl::StatusOr<MadeLayer> StepMaker::WriteCopy(
     const ir::Copy& copy, const NodeResult& parent, const std::string& user,
     const SourceTrees& trees, CopyListing* listing,
     const std::function<Digest()>& key) {
@@ -356,20 +347,22 @@ absl::StatusOr<std::optional<LayerId>> StepMaker::WriteCopy(
   RETURN_IF_ERROR(FillDigests(*listing, trees, &store_, true));
   RETURN_IF_ERROR(RememberDigests(*listing, store_));
   if (placed.diff.entries.empty()) {
-    return std::optional<LayerId>();
+    return MadeLayer();
   }
-  return Publish(std::move(placed.diff), blob, file, key());
+  return Publish(placed.diff, blob, file, key());
 }
 
-absl::StatusOr<std::optional<LayerId>> StepMaker::Publish(
-    ir::StepDiff diff, const LayerBlob& blob, const std::string& file,
+absl::StatusOr<MadeLayer> StepMaker::Publish(
+    const ir::StepDiff& diff, const LayerBlob& blob, const std::string& file,
     const Digest& key) {
+  MadeLayer made = {.bytes = DiffBytes(diff)};
   // The same files may have been copied from elsewhere before.
   Digest chain = LayerChain(key);
   ASSIGN_OR_RETURN(std::optional<Layer> known, store_.FindLayer(chain));
   if (known.has_value()) {
     if (known->diff_id == blob.diff_id) {
-      return std::optional<LayerId>(known->id);
+      made.layer = known->id;
+      return made;
     }
     // Made anew on demand; times may differ, so it is another layer.
     chain = Sha256(absl::StrCat(chain.hex(), " ", blob.diff_id.hex()));
@@ -379,7 +372,8 @@ absl::StatusOr<std::optional<LayerId>> StepMaker::Publish(
   ASSIGN_OR_RETURN(Layer layer, store_.AddLayer(reserved, chain, diff,
                                                 /*unpacked=*/false));
   RETURN_IF_ERROR(store_.SetBlob(layer.id, blob, nullptr));
-  return std::optional<LayerId>(layer.id);
+  made.layer = layer.id;
+  return made;
 }
 
 }  // namespace lamina::backend

@@ -88,12 +88,12 @@ class StepMaker {
                                       OpenedSource& opened);
   // Writes what `copy` places onto the tree of `parent` as a layer with the
   // chain of the key that `key` answers once the listing is complete.
-  absl::StatusOr<std::optional<LayerId>> WriteCopy(
+  absl::StatusOr<MadeLayer> WriteCopy(
       const ir::Copy& copy, const NodeResult& parent, const std::string& user,
       const SourceTrees& trees, CopyListing* listing,
       const std::function<Digest()>& key);
-  absl::StatusOr<std::optional<LayerId>> Publish(
-      ir::StepDiff diff, const LayerBlob& blob, const std::string& file,
+  absl::StatusOr<MadeLayer> Publish(
+      const ir::StepDiff& diff, const LayerBlob& blob, const std::string& file,
       const Digest& key);
   // The folder or file on the host that a bind mount from the build context
   // shows: a layer of its own, kept for later builds.
