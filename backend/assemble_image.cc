@@ -102,6 +102,7 @@ absl::StatusOr<AssembledImage> AssembleImage(
   AssembledImage assembled;
   ASSIGN_OR_RETURN(assembled.exported,
                    ChooseLayers(finished, options, store));
+  assembled.chain = finished;
   if (assembled.exported.problem.has_value()) {
     return assembled;
   }

@@ -24,6 +24,7 @@ struct MadeStep {
 struct AssembledImage {
   std::optional<Image> image;  // None when there is a limit problem.
   ExportedLayers exported;
+  FinishedChain chain;  // Of the target.
 };
 
 // Chooses the layers, makes the tars that are still missing, aligns the history

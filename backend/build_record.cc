@@ -8,16 +8,36 @@
 namespace lamina::backend {
 namespace {
 
-Json Optional(const std::optional<double>& value) {
-  return value.has_value() ? Json(*value) : Json();
-}
-
 std::optional<double> Number(const Json& json) {
   if (json.is_null()) {
     return std::nullopt;
   }
   return json.is_integer() ? static_cast<double>(json.integer())
                            : json.number();
+}
+
+Json EstimateJson(const Estimate& estimate) {
+  if (!estimate.mean.has_value()) {
+    return Json();
+  }
+  Json json = Json::Object();
+  json.Set("mean", *estimate.mean);
+  json.Set("low", estimate.low);
+  json.Set("high", estimate.high);
+  json.Set("exact", estimate.exact);
+  json.Set("source", estimate.source);
+  return json;
+}
+
+Estimate ReadEstimate(const Json& json) {
+  if (!json.is_object()) {
+    return {};
+  }
+  return {.mean = Number(json["mean"]),
+          .low = Number(json["low"]).value_or(0),
+          .high = Number(json["high"]).value_or(0),
+          .exact = json["exact"].boolean(),
+          .source = json["source"].string()};
 }
 
 Json StepJson(const BuiltStep& step) {
@@ -30,8 +50,8 @@ Json StepJson(const BuiltStep& step) {
   json.Set("seconds", step.seconds);
   json.Set("bytes", step.bytes);
   json.Set("own", step.own);
-  json.Set("expected_seconds", Optional(step.expected_seconds));
-  json.Set("expected_bytes", Optional(step.expected_bytes));
+  json.Set("expected_seconds", EstimateJson(step.expected_seconds));
+  json.Set("expected_bytes", EstimateJson(step.expected_bytes));
   return json;
 }
 
@@ -45,8 +65,8 @@ BuiltStep ReadStep(const Json& json) {
   step.seconds = Number(json["seconds"]).value_or(0);
   step.bytes = json["bytes"].integer();
   step.own = json["own"].boolean();
-  step.expected_seconds = Number(json["expected_seconds"]);
-  step.expected_bytes = Number(json["expected_bytes"]);
+  step.expected_seconds = ReadEstimate(json["expected_seconds"]);
+  step.expected_bytes = ReadEstimate(json["expected_bytes"]);
   return step;
 }
 
@@ -58,7 +78,9 @@ std::string PrintBuildDocument(const BuildDocument& document) {
   json.Set("level", document.level);
   json.Set("image", document.image);
   json.Set("seconds", document.seconds);
-  json.Set("expected_layers", int64_t{document.expected_layers});
+  json.Set("same_layers",
+           document.same_layers.has_value() ? Json(*document.same_layers)
+                                            : Json());
   Json steps = Json::Array();
   for (const BuiltStep& step : document.steps) {
     steps.Append(StepJson(step));
@@ -71,6 +93,7 @@ std::string PrintBuildDocument(const BuildDocument& document) {
     row.Set("first", int64_t{layer.first});
     row.Set("last", int64_t{layer.last});
     row.Set("bytes", layer.bytes);
+    row.Set("key", layer.key);
     layers.Append(std::move(row));
   }
   json.Set("layers", std::move(layers));
@@ -86,8 +109,9 @@ absl::StatusOr<BuildDocument> ParseBuildDocument(absl::string_view text) {
   document.level = json["level"].string();
   document.image = json["image"].string();
   document.seconds = Number(json["seconds"]).value_or(0);
-  document.expected_layers =
-      static_cast<int>(json["expected_layers"].integer());
+  if (!json["same_layers"].is_null()) {
+    document.same_layers = json["same_layers"].boolean();
+  }
   for (const Json& step : json["steps"].array()) {
     document.steps.push_back(ReadStep(step));
   }
@@ -95,7 +119,8 @@ absl::StatusOr<BuildDocument> ParseBuildDocument(absl::string_view text) {
     document.layers.push_back({row["chain"].string(),
                                static_cast<int>(row["first"].integer()),
                                static_cast<int>(row["last"].integer()),
-                               row["bytes"].integer()});
+                               row["bytes"].integer(),
+                               row["key"].string()});
   }
   return document;
 }

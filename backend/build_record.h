@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "backend/estimate.h"
 
 namespace lamina::backend {
 
@@ -22,9 +23,7 @@ struct BuiltStep {
   double seconds = 0;  // How long it ran; of a cached one 0.
   int64_t bytes = 0;   // Of its diff.
   bool own = false;    // Part of the target's chain.
-  // What the plan expected, where it expected something.
-  std::optional<double> expected_seconds;
-  std::optional<double> expected_bytes;
+  Estimate expected_seconds, expected_bytes;  // What the plan expected.
 };
 
 struct BuiltLayer {
@@ -32,6 +31,7 @@ struct BuiltLayer {
   int first = 0;       // Steps of the target's chain, from 1.
   int last = 0;
   int64_t bytes = 0;   // Of the tar.
+  std::string key;     // LayoutLayer::key; may be empty.
 };
 
 struct BuildDocument {
@@ -40,8 +40,8 @@ struct BuildDocument {
   double seconds = 0;   // Of the whole build.
   std::vector<BuiltStep> steps;    // In the order of the plan.
   std::vector<BuiltLayer> layers;  // Own layers, bottom to top.
-  int expected_layers = -1;        // What the plan predicted.
-
+  // Whether the plan predicted these layers, where it predicted some.
+  std::optional<bool> same_layers;
 };
 
 // Canonical JSON, "version": 1. A document of another version or one that is

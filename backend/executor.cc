@@ -73,6 +73,7 @@ class Executor {
                       options_));
     result_.image = std::move(assembled.image);
     result_.exported = std::move(assembled.exported);
+    result_.chain = std::move(assembled.chain);
     result_.seconds = SecondsSince(begin_);
     return std::move(result_);
   }
@@ -91,7 +92,6 @@ class Executor {
       built.stage = node.stage;
       built.text = node.text;
       built.state = "not reached";
-      built.expected_seconds = plan_.steps[i].expected_seconds;
     }
     for (ir::NodeId id :
          FindChain(plan_.graph, plan_.graph.targets[0]).steps) {
@@ -257,7 +257,7 @@ class Executor {
     bool run = std::holds_alternative<ir::Run>(node.op);
     built.diff = run || !left.diff_id.has_value() ? left.chain.ToString()
                                                   : left.diff_id->ToString();
-    if (left.size > 0) {
+    if (built.state != "run") {
       built.bytes = static_cast<int64_t>(left.size);
     }
     return absl::OkStatus();

@@ -49,6 +49,7 @@ struct StepFailure {
 struct BuildResult {
   std::optional<Image> image;  // None after a failure or a limit problem.
   ExportedLayers exported;
+  FinishedChain chain;  // Of the target; only after success.
   std::optional<StepFailure> failure;
   int steps_run = 0;
   int steps_cached = 0;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "backend/forecast.h"
 #include "backend/waste.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -96,11 +96,14 @@ class Reporter {
         report_.unknown.push_back(state.unknown);
       }
     }
+    report_.pulls = !RemotesToFetch(plan_).empty();
+    report_.base_bytes = planned_.predicted.base_bytes;
     AddStages();
     for (size_t i = 0; i < plan_.steps.size(); ++i) {
       AddStep(i);
     }
     AddOwnSizes();
+    AddRewrites();
     AddSkipped();
     AddWritten();
     AddLayers();
@@ -114,6 +117,10 @@ class Reporter {
 
  private:
   // --- steps ---------------------------------------------------------------
+
+  const ir::Node& NodeOf(const ReportStep& step) const {
+    return plan_.graph.nodes[plan_.steps[step.number - 1].node];
+  }
 
   // In the order of their first step, with what stands below it.
   void AddStages() {
@@ -215,42 +222,32 @@ class Reporter {
       step.seconds = {.mean = 0.0, .exact = true, .source = "cached"};
       ++report_.cached;
     } else {
-      step.seconds = ExpectedSeconds(planned);
+      step.seconds =
+          ExpectSeconds(planned, plan_.graph.nodes[planned.node].text,
+                        facts_.builds);
       ++report_.run;
     }
     bool runs = step.state == ReportState::kRun;
+    step.reason_step = FirstToRun(step);
+    step.fused = runs && node.same_sandbox &&
+                 report_.steps[step.inputs[0] - 1].state == ReportState::kRun;
     report_.network = report_.network || (runs && !step.network.empty());
     report_.steps.push_back(std::move(step));
   }
 
-  // From the same step of earlier builds: mean, and the range seen.
-  Estimate ExpectedSeconds(const Step& planned) const {
-    const std::string& text = plan_.graph.nodes[planned.node].text;
-    std::vector<double> seen;
-    for (const BuildDocument& build : facts_.builds) {
-      for (const BuiltStep& step : build.steps) {
-        if (step.state == "run" && step.text == text && seen.size() < 20) {
-          seen.push_back(step.seconds);
-        }
+  // Of a step that runs because one that it reads does: the first of those.
+  int FirstToRun(const ReportStep& step) const {
+    if (step.reason_code != "parent-changed" &&
+        step.reason_code != "parent-runs") {
+      return 0;
+    }
+    for (int input : step.inputs) {
+      const ReportStep& read = report_.steps[input - 1];
+      if (read.state == ReportState::kRun) {
+        return read.reason_step > 0 ? read.reason_step : input;
       }
     }
-    Estimate estimate;
-    if (seen.empty() && planned.expected_seconds.has_value()) {
-      seen.push_back(*planned.expected_seconds);
-    }
-    if (seen.empty()) {
-      estimate.source = "unknown";
-      return estimate;
-    }
-    std::sort(seen.begin(), seen.end());
-    estimate.mean =
-        std::accumulate(seen.begin(), seen.end(), 0.0) / seen.size();
-    estimate.low = seen[seen.size() / 10];
-    estimate.high = seen[seen.size() - 1 - seen.size() / 10];
-    estimate.source = seen.size() == 1
-                          ? "last build"
-                          : absl::StrCat("last ", seen.size(), " builds");
-    return estimate;
+    return 0;
   }
 
   void AddOwnSizes() {
@@ -306,11 +303,41 @@ class Reporter {
         step.seconds = now->second->seconds;
       } else {
         step.state = ReportState::kSkipped;
-        step.reason = "shared with an equal step, or not needed";
+        step.reason = WhyGone(node);
         step.reason_code = "rewritten";
       }
       report_.before.push_back(std::move(step));
     }
+  }
+
+  std::string WhyGone(const ir::Node& node) const {
+    for (const ir::Applied& applied : Applied()) {
+      if (applied.step == node.source) {
+        return applied.text;
+      }
+    }
+    return "not needed";
+  }
+
+  // A step that went has no number: the text names it.
+  void AddRewrites() {
+    for (const ir::Applied& applied : Applied()) {
+      ReportRewrite rewrite = {.pass = std::string(applied.pass),
+                               .text = applied.text,
+                               .proof = std::string(applied.rule)};
+      for (const ReportStep& step : report_.steps) {
+        const ir::Node& node = NodeOf(step);
+        if (node.source == applied.step || node.source == applied.other) {
+          rewrite.steps.push_back(step.number);
+        }
+      }
+      report_.rewrites.push_back(std::move(rewrite));
+    }
+  }
+
+  const std::vector<ir::Applied>& Applied() const {
+    static const std::vector<ir::Applied> kNone;
+    return facts_.applied != nullptr ? *facts_.applied : kNone;
   }
 
   // --- layers --------------------------------------------------------------
@@ -362,7 +389,8 @@ class Reporter {
     if (planned_.predicted.complete) {
       report_.curve = layout.curve;
       report_.knee = layout.knee;
-      report_.stored = layout.stored;
+      report_.sizes_known = planned_.predicted.complete;
+    report_.stored = layout.stored;
       report_.update = layout.update;
       report_.verbatim_stored = layout.verbatim_stored;
       report_.verbatim_update = layout.verbatim_update;
@@ -485,7 +513,6 @@ class Reporter {
                               total <= runtime.layers,
                               std::string(total > 100 ? runtime.note : "")});
     }
-    report_.rewrites = facts_.rewrites;
     for (const ReportLayer& layer : report_.layers) {
       if (layer.steps.size() > 1) {
         report_.rewrites.push_back(

@@ -10,6 +10,7 @@
 #include "backend/plan.h"
 #include "backend/plan_export.h"
 #include "backend/plan_report.h"
+#include "ir/optimise.h"
 
 namespace lamina::backend {
 
@@ -29,7 +30,7 @@ struct ReportFacts {
   int jobs = 1;
   std::vector<SkippedStep> skipped;
   const ir::BuildGraph* written = nullptr;  // Before the passes; may be null.
-  std::vector<ReportRewrite> rewrites;      // Of the passes; layers follow.
+  const std::vector<ir::Applied>* applied = nullptr;  // Likewise.
   // Builds of this target, newest first, and when the newest one began.
   std::vector<BuildDocument> builds;
   std::string last_build_time;

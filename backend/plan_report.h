@@ -8,18 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "backend/estimate.h"
 #include "ir/layout/layout.h"
 
 namespace lamina::backend {
-
-// Between the tenth and the ninetieth percentile; unknown without a value.
-struct Estimate {
-  std::optional<double> mean;
-  double low = 0;
-  double high = 0;
-  bool exact = false;  // Measured or read, not guessed.
-  std::string source;  // "recorded", "context", "last 3 builds", "unknown".
-};
 
 enum class ReportState { kCached, kRun, kSkipped };
 
@@ -142,6 +134,8 @@ struct PlanReport {
   int limit = 0;                // Base and own; 0 is none.
   std::string limit_name;       // "portable", "docker", "30", "none"
   std::vector<RuntimeFit> fits;
+  // False: of some steps nothing is known, the sums below leave them out.
+  bool sizes_known = true;
   uint64_t stored = 0, verbatim_stored = 0;  // Bytes of own layers,
   uint64_t update = 0, verbatim_update = 0;  // and per update.
   std::vector<WasteRow> waste;

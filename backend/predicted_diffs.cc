@@ -45,8 +45,10 @@ class Predictor {
     }
     ASSIGN_OR_RETURN(NodeResult below, BaseResult(base, plan_.options, store_));
     result_.chain.base_layers = below.layers;
+    result_.base_bytes = 0;
     for (LayerId id : below.layers) {
       ASSIGN_OR_RETURN(ir::StepDiff diff, store_->ReadDiff(id));
+      *result_.base_bytes += DiffBytes(diff);
       result_.chain.base.Apply(diff);
     }
     return absl::OkStatus();

@@ -21,6 +21,7 @@ struct PredictedDiffs {
   // mean nothing is known and its diff is empty.
   std::vector<Estimate> bytes;
   bool complete = true;  // Something is known of every step.
+  std::optional<uint64_t> base_bytes;  // As DiffBytes; none: not in the store.
 };
 
 // `steps_of_nodes[i]` is the position in `plan.steps` of node i, or -1. Reads

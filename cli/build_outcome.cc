@@ -1,15 +1,20 @@
 #include "cli/build_outcome.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/estimate_text.h"
+#include "cli/terminal_text.h"
 
 namespace lamina::cli {
 namespace {
@@ -66,21 +71,95 @@ std::string MismatchText(const backend::ExportedLayers& exported) {
   return text;
 }
 
-// Of the steps that ran and were expected to take some time.
-std::string EstimateText(const std::vector<backend::BuiltStep>& steps) {
-  double expected = 0;
-  double measured = 0;
-  for (const backend::BuiltStep& step : steps) {
-    if (step.state == "run" && step.expected_seconds.has_value()) {
-      expected += *step.expected_seconds;
-      measured += step.seconds;
-    }
+// What is worth a look: less is noise.
+constexpr double kTellSeconds = 1;
+constexpr double kTellBytes = 1 << 20;
+
+// The last builds of the target, this one included.
+backend::EstimateError MeasureError(const Planning& planning,
+                                    const backend::BuildDocument& build) {
+  std::vector<backend::BuildForecast> forecasts;
+  size_t earlier =
+      std::min(planning.builds.size(), backend::kForecastBuilds - 1);
+  for (size_t i = earlier; i-- > 0;) {
+    forecasts.push_back(backend::ReadForecast(planning.builds[i]));
   }
-  if (expected < 1) {
+  forecasts.push_back(backend::ReadForecast(build));
+  return backend::MeasureEstimates(forecasts);
+}
+
+std::string EstimateText(const Planning& planning,
+                         const backend::BuildDocument& build) {
+  backend::BuildForecast forecast = backend::ReadForecast(build);
+  double seconds = 0;
+  double bytes = 0;
+  for (const backend::StepForecast& step : forecast.steps) {
+    seconds += std::max(step.seconds.mean.value_or(0),
+                        step.seconds.mean.has_value() ? *step.measured_seconds
+                                                      : 0);
+    bytes += step.bytes.exact ? 0 : step.bytes.mean.value_or(0);
+  }
+  if (seconds < kTellSeconds && bytes < kTellBytes) {
     return "";
   }
-  return absl::StrFormat("took %.1f s, %.1f s expected (%+.0f %%)\n", measured,
-                         expected, 100 * (measured - expected) / expected);
+  PlanPrintOptions options;
+  options.width = AskTerminalSize(STDERR_FILENO).columns;
+  return PrintEstimateReport(forecast, MeasureError(planning, build), options);
+}
+
+Json Optional(const std::optional<double>& value) {
+  return value.has_value() ? Json(*value) : Json();
+}
+
+Json EstimateJson(const backend::Estimate& estimate) {
+  if (!estimate.mean.has_value()) {
+    return Json();
+  }
+  Json list = Json::Array();
+  for (double value : {estimate.low, *estimate.mean, estimate.high}) {
+    list.Append(Json(value));
+  }
+  return list;
+}
+
+Json FiguresJson(const backend::EstimateFigures& figures) {
+  Json json = Json::Object();
+  json.Set("count", int64_t{figures.count});
+  json.Set("mape", Optional(figures.mape));
+  json.Set("bias", Optional(figures.bias));
+  json.Set("rank", Optional(figures.rank));
+  json.Set("inside", Optional(figures.inside));
+  return json;
+}
+
+Json ErrorJson(const backend::EstimateError& error) {
+  Json json = Json::Object();
+  json.Set("builds", int64_t{error.builds});
+  json.Set("bytes", FiguresJson(error.bytes));
+  json.Set("seconds", FiguresJson(error.seconds));
+  json.Set("layer_lists", int64_t{error.layer_lists});
+  json.Set("same_layer_lists", int64_t{error.same_layer_lists});
+  return json;
+}
+
+// Keys of the segments that became layers. A layout that was remembered has
+// none; its layers were those of an earlier build.
+std::map<std::string, std::string> SegmentKeys(
+    const Planning& planning, const backend::BuildResult& result,
+    const std::vector<backend::BuiltLayer>& layers) {
+  std::map<std::string, std::string> keys;
+  for (const backend::BuildDocument& build : planning.builds) {
+    for (const backend::BuiltLayer& layer : build.layers) {
+      keys.emplace(layer.chain, layer.key);
+    }
+  }
+  const std::optional<ir::Layout>& layout = result.exported.layout;
+  for (size_t i = 0; layout.has_value() && i < layers.size() &&
+                     i < layout->layers.size();
+       ++i) {
+    keys[layers[i].chain] = layout->layers[i].key;
+  }
+  return keys;
 }
 
 }  // namespace
@@ -117,27 +196,43 @@ void ReportLimitAfterRun(const BuildInput& input, const backend::Plan& plan,
   Print(diagnostics, input);
 }
 
-absl::Status RecordBuild(const BuildInput& input, const Planning& planning,
-                         const backend::BuildResult& result, int64_t started,
-                         backend::Store& store) {
-  backend::BuildDocument document;
-  document.level = absl::StrCat("O", input.level);
-  document.image = result.image->id.ToString();
-  bool same = result.steps_run == 0 && !planning.builds.empty() &&
-              planning.builds[0].image == document.image;
-  if (same) {
-    return absl::OkStatus();
-  }
-  document.seconds = result.seconds;
-  document.steps = result.steps;
+absl::StatusOr<backend::BuildDocument> DescribeBuild(
+    const BuildInput& input, const Planning& planning,
+    const backend::BuildResult& result, backend::Store& store) {
+  backend::BuildDocument build;
+  build.level = absl::StrCat("O", input.level);
+  build.image = result.image->id.ToString();
+  build.seconds = result.seconds;
+  build.steps = result.steps;
   for (const backend::OwnLayer& own : result.exported.own) {
     ASSIGN_OR_RETURN(backend::Layer layer, store.GetLayer(own.id));
-    document.layers.push_back({layer.chain.ToString(), own.first, own.last,
-                               static_cast<int64_t>(layer.size)});
+    build.layers.push_back({layer.chain.ToString(), own.first, own.last,
+                            static_cast<int64_t>(layer.size)});
+  }
+  std::map<std::string, std::string> keys =
+      SegmentKeys(planning, result, build.layers);
+  for (backend::BuiltLayer& layer : build.layers) {
+    layer.key = keys[layer.chain];
+  }
+  if (planning.forecast.has_value()) {
+    backend::AddForecast(*planning.forecast, build);
+  }
+  return build;
+}
+
+absl::Status RecordBuild(const Planning& planning,
+                         const backend::BuildDocument& build, int64_t started,
+                         backend::Store& store) {
+  bool ran = std::any_of(
+      build.steps.begin(), build.steps.end(),
+      [](const backend::BuiltStep& step) { return step.state == "run"; });
+  if (!ran && !planning.builds.empty() &&
+      planning.builds[0].image == build.image) {
+    return absl::OkStatus();
   }
   return store.AddBuild({.target = planning.target,
                          .started = started,
-                         .document = PrintBuildDocument(document)});
+                         .document = PrintBuildDocument(build)});
 }
 
 absl::Status WriteLock(const BuildInput& input,
@@ -161,8 +256,38 @@ absl::Status WriteLock(const BuildInput& input,
                      /*durable=*/false);
 }
 
-std::string BuildMetadata(const BuildInput& input,
-                          const backend::BuildResult& result) {
+absl::Status WriteTrace(const std::string& file, const BuildInput& input,
+                        const backend::Plan& plan, const Planning& planning,
+                        const backend::BuildResult& result,
+                        backend::Store& store) {
+  backend::TargetChain chain =
+      backend::FindChain(plan.graph, plan.graph.targets[0]);
+  ASSIGN_OR_RETURN(
+      backend::ChainDiffs diffs,
+      backend::ReadChainDiffs(result.chain.base_layers, result.chain.layers,
+                              /*all_digests=*/true, store));
+  ir::Trace trace = backend::MakeTrace(diffs);
+  backend::DescribeSteps(plan.graph, chain, input.source, trace);
+  std::vector<int> positions = backend::StepsOfNodes(plan);
+  for (size_t i = 0; i < chain.steps.size(); ++i) {
+    // Microseconds are enough.
+    double seconds = result.steps[positions[chain.steps[i].index]].seconds;
+    trace.steps[i].ms = std::round(1e6 * seconds) / 1000;
+  }
+  trace.name = planning.policy.target;
+  trace.base_layers = static_cast<int>(result.chain.base_layers.size());
+  if (planning.policy.max_layers > 0) {
+    trace.budget =
+        backend::OwnLimit(planning.policy, result.chain.base_layers.size());
+  }
+  trace.epochs = planning.policy.epochs;
+  trace.cuts = planning.policy.cuts;
+  return ReplaceFile(file, ir::PrintTrace(trace), 0644, /*durable=*/false);
+}
+
+std::string BuildMetadata(const BuildInput& input, const Planning& planning,
+                          const backend::BuildResult& result,
+                          const backend::BuildDocument& build) {
   Json json = Json::Object();
   json.Set("containerimage.config.digest", result.image->id.ToString());
   std::string names;
@@ -176,7 +301,7 @@ std::string BuildMetadata(const BuildInput& input,
   json.Set("lamina.tree_digest", result.exported.tree_digest);
   Json steps = Json::Array();
   int number = 0;
-  for (const backend::BuiltStep& step : result.steps) {
+  for (const backend::BuiltStep& step : build.steps) {
     Json row = Json::Object();
     row.Set("id", int64_t{++number});
     row.Set("stage", step.stage);
@@ -184,22 +309,24 @@ std::string BuildMetadata(const BuildInput& input,
     row.Set("state", step.state);
     row.Set("seconds", step.seconds);
     row.Set("written_bytes", step.bytes);
-    row.Set("expected_seconds", step.expected_seconds.has_value()
-                                    ? Json(*step.expected_seconds)
-                                    : Json());
+    row.Set("expected_seconds", EstimateJson(step.expected_seconds));
+    row.Set("expected_bytes", EstimateJson(step.expected_bytes));
     steps.Append(std::move(row));
   }
   json.Set("lamina.steps", std::move(steps));
+  json.Set("lamina.estimates", ErrorJson(MeasureError(planning, build)));
   return absl::StrCat(PrintJson(json), "\n");
 }
 
-std::string BuildSummary(const backend::BuildResult& result) {
+std::string BuildSummary(const Planning& planning,
+                         const backend::BuildResult& result,
+                         const backend::BuildDocument& build) {
   int total = result.steps_run + result.steps_cached;
   std::string text;
   if (!result.exported.mismatch.empty()) {
     text = MismatchText(result.exported);
   }
-  absl::StrAppend(&text, LayersText(result), EstimateText(result.steps));
+  absl::StrAppend(&text, LayersText(result), EstimateText(planning, build));
   if (total == 0) {
     absl::StrAppend(&text, "the build file has no step to run\n");
   } else if (result.steps_run == 0) {

@@ -23,10 +23,15 @@ void ReportLimitAfterRun(const BuildInput& input, const backend::Plan& plan,
                          const ir::LimitProblem& problem,
                          backend::Store& store);
 
-// After success. `started` is in seconds since the epoch. Keeps no record of a
-// build that ran nothing and made the image of the last one again.
-absl::Status RecordBuild(const BuildInput& input, const Planning& planning,
-                         const backend::BuildResult& result, int64_t started,
+// What a successful build writes down about itself.
+absl::StatusOr<backend::BuildDocument> DescribeBuild(
+    const BuildInput& input, const Planning& planning,
+    const backend::BuildResult& result, backend::Store& store);
+
+// `started` is in seconds since the epoch. Keeps no record of a build that ran
+// nothing and made the image of the last one again.
+absl::Status RecordBuild(const Planning& planning,
+                         const backend::BuildDocument& build, int64_t started,
                          backend::Store& store);
 
 // The lock of this layout, if one is kept, beside its final name and renamed.
@@ -34,12 +39,23 @@ absl::Status WriteLock(const BuildInput& input,
                        const backend::BuildResult& result,
                        backend::Store& store);
 
-// --metadata-file: buildx's keys, and what each step did.
-std::string BuildMetadata(const BuildInput& input,
-                          const backend::BuildResult& result);
+// --write-trace: what the steps of the target wrote, as the planner reads it
+// (optimiser.md 9.4). Files whose digest nobody asked for yet are read.
+absl::Status WriteTrace(const std::string& file, const BuildInput& input,
+                        const backend::Plan& plan, const Planning& planning,
+                        const backend::BuildResult& result,
+                        backend::Store& store);
+
+// --metadata-file: buildx's keys, what each step did, and how good the
+// estimates of the last builds were.
+std::string BuildMetadata(const BuildInput& input, const Planning& planning,
+                          const backend::BuildResult& result,
+                          const backend::BuildDocument& build);
 
 // "ran 2 of 5 steps, ...", the layers, and the error of the estimate; with a
 // warning where layers did not give the tree of the steps.
-std::string BuildSummary(const backend::BuildResult& result);
+std::string BuildSummary(const Planning& planning,
+                         const backend::BuildResult& result,
+                         const backend::BuildDocument& build);
 
 }  // namespace lamina::cli

@@ -92,9 +92,31 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
       same_everywhere ? std::vector<backend::BuildDocument>()
                       : planning.builds,
       commits);
+  if (!same_everywhere && !planning.builds.empty()) {
+    for (const backend::BuiltLayer& layer : planning.builds[0].layers) {
+      if (!layer.key.empty()) {
+        planning.policy.published.push_back(layer.key);
+      }
+    }
+  }
   planning.policy.epochs = std::move(weights.epochs);
   planning.policy.epochs_source = std::move(weights.source);
   return planning;
+}
+
+absl::Status AddForecast(const BuildInput& input, const backend::Plan& plan,
+                         backend::Store& store, Planning& planning) {
+  bool runs = std::any_of(
+      plan.steps.begin(), plan.steps.end(),
+      [](const backend::Step& step) { return !step.record.has_value(); });
+  if (!runs) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(
+      backend::PlannedExport planned,
+      backend::PlanExport(plan, planning.policy, input.source, &store));
+  planning.forecast = backend::MakeForecast(plan, planned, planning.builds);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
@@ -112,6 +134,7 @@ absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
   facts.lock = LockState(input.exports);
   facts.jobs = std::max<int>(1, sysconf(_SC_NPROCESSORS_ONLN));
   facts.written = &compiled.written;
+  facts.applied = &compiled.applied;
   for (const frontend::UnreachedStep& step : compiled.unreached) {
     facts.skipped.push_back({step.stage, step.text, step.range,
                              "the target does not need its stage"});

@@ -2,11 +2,13 @@
 // weights, cut rules, earlier builds. Shared by build, plan and explain.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "backend/build_record.h"
+#include "backend/forecast.h"
 #include "backend/make_report.h"
 #include "backend/plan_export.h"
 #include "backend/store/store.h"
@@ -20,6 +22,8 @@ struct Planning {
   std::string target;            // Of build records.
   std::vector<backend::BuildDocument> builds;  // Newest first.
   std::vector<int64_t> build_times;  // When each began, seconds since the epoch.
+  // Of a build with something to run; see AddForecast.
+  std::optional<backend::Forecast> forecast;
 };
 
 // `store` may be null. A build with SOURCE_DATE_EPOCH must give the same bytes
@@ -27,6 +31,10 @@ struct Planning {
 absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
                                          const backend::Plan& plan,
                                          backend::Store* store);
+
+// What `plan` is expected to do, unless it has nothing to do.
+absl::Status AddForecast(const BuildInput& input, const backend::Plan& plan,
+                         backend::Store& store, Planning& planning);
 
 // The whole dry run. `report_build` is the number of the build whose timeline
 // is shown, 0 for the last one.

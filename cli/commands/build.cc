@@ -150,7 +150,9 @@ int FailureCode(const Invocation& invocation,
 
 absl::Status WriteOutputs(const Invocation& invocation,
                           const BuildInput& input,
+                          const Planning& planning,
                           const backend::BuildResult& result,
+                          const backend::BuildDocument& build,
                           backend::Store& store) {
   for (const OutputSpec& output : input.outputs) {
     backend::ExportImage image = {*result.image, input.tags};
@@ -164,7 +166,8 @@ absl::Status WriteOutputs(const Invocation& invocation,
   }
   if (invocation.Has("metadata-file")) {
     RETURN_IF_ERROR(ReplaceFile(invocation.Get("metadata-file"),
-                                BuildMetadata(input, result), 0644, false));
+                                BuildMetadata(input, planning, result, build),
+                                0644, false));
   }
   return absl::OkStatus();
 }
@@ -218,6 +221,7 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
   if (!fits) {
     return 1;
   }
+  RETURN_IF_ERROR(AddForecast(input, *compiled.plan, *store, planning));
   options.exports = planning.policy;
   // From here on nothing is decided, only carried out.
   // A SARIF log is a document of its own: no progress stands around it.
@@ -244,16 +248,22 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
     std::string log = Render(compiled.diagnostics, input.source, input.render);
     fwrite(log.data(), 1, log.size(), stderr);
   }
-  RETURN_IF_ERROR(WriteOutputs(invocation, input, *result, *store));
+  ASSIGN_OR_RETURN(backend::BuildDocument build,
+                   DescribeBuild(input, planning, *result, *store));
+  RETURN_IF_ERROR(
+      WriteOutputs(invocation, input, planning, *result, build, *store));
   for (const std::string& folder : input.caches_to_write) {
     RETURN_IF_ERROR(backend::WriteCacheFolder(result->records, folder, *store,
                                               input.layers));
   }
   RETURN_IF_ERROR(WriteLock(input, *result, *store));
-  RETURN_IF_ERROR(
-      RecordBuild(input, planning, *result, options.now, *store));
+  if (invocation.Has("write-trace")) {
+    RETURN_IF_ERROR(WriteTrace(invocation.Get("write-trace"), input,
+                               *compiled.plan, planning, *result, *store));
+  }
+  RETURN_IF_ERROR(RecordBuild(planning, build, options.now, *store));
   if (!quiet && mode != ProgressMode::kQuiet) {
-    fputs(BuildSummary(*result).c_str(), stderr);
+    fputs(BuildSummary(planning, *result, build).c_str(), stderr);
   }
   bool stdout_taken = false;
   for (const OutputSpec& output : input.outputs) {

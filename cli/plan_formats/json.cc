@@ -215,10 +215,13 @@ Json SizesOf(const PlanReport& report) {
   Json sizes = Json::Object();
   sizes.Set("base",
             report.base_bytes.has_value() ? Bytes(*report.base_bytes) : Json());
-  sizes.Set("stored", Bytes(report.stored));
-  sizes.Set("stored_verbatim", Bytes(report.verbatim_stored));
-  sizes.Set("update", Bytes(report.update));
-  sizes.Set("update_verbatim", Bytes(report.verbatim_update));
+  auto set = [&](absl::string_view name, uint64_t bytes) {
+    sizes.Set(name, report.sizes_known ? Bytes(bytes) : Json());
+  };
+  set("stored", report.stored);
+  set("stored_verbatim", report.verbatim_stored);
+  set("update", report.update);
+  set("update_verbatim", report.verbatim_update);
   return sizes;
 }
 
