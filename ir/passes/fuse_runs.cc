@@ -18,6 +18,10 @@
 namespace lamina::ir {
 namespace {
 
+// When one of them changes, those before it run again: fewer take less time
+// than the commits that they save.
+constexpr int kMostInOneSandbox = 8;
+
 // True for one of the commands that take milliseconds, with its arguments.
 bool IsCheapCommand(absl::string_view text) {
   std::vector<std::string> words =
@@ -72,17 +76,24 @@ bool HaveEqualSandboxes(const Node& node, const Run& run, const Node& before,
 Rewrite FuseRuns(const BuildGraph& graph, const Facts&) {
   std::vector<int> uses = CountUses(graph);
   Rewrite rewrite = ReplaceNodes(graph, EachStays(graph), History::kTakesOver);
+  std::vector<int> commands(graph.nodes.size(), 1);  // In one sandbox so far.
   for (uint32_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[NodeId{index}];
     const auto* run = std::get_if<Run>(&node.op);
-    if (run == nullptr || node.same_sandbox) {
+    if (run == nullptr) {
       continue;
     }
     NodeId parent = node.inputs[0];
+    if (node.same_sandbox) {
+      commands[index] = commands[parent.index] + 1;
+      continue;
+    }
     const Node& before = graph.nodes[parent];
     const auto* first = std::get_if<Run>(&before.op);
     if (first != nullptr && uses[parent.index] == 1 && IsCheap(*first) &&
+        commands[parent.index] < kMostInOneSandbox &&
         HaveEqualSandboxes(node, *run, before, *first)) {
+      commands[index] = commands[parent.index] + 1;
       rewrite.graph.nodes[NodeId{index}].same_sandbox = true;
       rewrite.witnesses.push_back(
           {Witness::Rule::kSameSandbox, {index}, parent, {}});
