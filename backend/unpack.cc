@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "backend/layer_view.h"
 #include "backend/overlay_attributes.h"
+#include "backend/tar/tar_writer.h"
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/status.h"
@@ -93,6 +94,8 @@ class Unpacker {
       view_.entries.insert_or_assign("", std::move(entry));
       return absl::OkStatus();
     }
+    // A symlink on the way may have led to the name of a deletion.
+    RETURN_IF_ERROR(CheckEntryName(entry.path));
     RETURN_IF_ERROR(MakeParents(entry.path));
     ASSIGN_OR_RETURN(int parent, OpenFolder(std::string(DirName(entry.path))));
     return Create(reader, entry, parent);
