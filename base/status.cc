@@ -1,6 +1,7 @@
 #include "base/status.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace lamina {
@@ -38,6 +39,9 @@ void CheckFailed(const char* file, int line, const char* condition) {
           "and `lamina --version`.\n",
           file, line, condition);
   fflush(stderr);
+#ifdef LAMINA_ABORT
+  abort();  // A fuzzer keeps the input only of what it sees fail.
+#endif
   _Exit(70);
 }
 

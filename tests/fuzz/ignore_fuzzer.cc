@@ -104,6 +104,11 @@ std::vector<Line> ReadLines(absl::string_view text) {
     if (pattern.size() > 1 && pattern[0] == '/') {
       pattern.erase(0, 1);
     }
+    // The mark is looked for once more in the cleaned line: `/!a` has one.
+    if (!exclusion && pattern[0] == '!') {
+      exclusion = true;
+      pattern.erase(0, 1);
+    }
     lines.push_back({pattern, exclusion});
   }
   return lines;
