@@ -1,7 +1,6 @@
 #include "cli/build_flags.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "cli/ignore_input.h"
 #include "cli/named_contexts.h"
 #include "cli/optimise_flags.h"
+#include "cli/secret_flags.h"
 #include "cli/store_access.h"
 #include "ir/image_reference.h"
 
@@ -275,73 +275,6 @@ absl::Status ReadFrontendOptions(const Invocation& invocation,
   return absl::OkStatus();
 }
 
-// docker's form: id=ID[,src=FILE|,env=NAME][,type=file|env]; without a source
-// the variable ID if it is set, else the file ID.
-absl::Status ReadSecret(const std::string& text, BuildInput& input) {
-  ASSIGN_OR_RETURN(auto fields, ParseFields(text));
-  std::string id;
-  std::string type;
-  backend::SecretSource source;
-  for (const auto& [key, value] : fields) {
-    if (key == "id") {
-      id = value;
-    } else if (key == "type" && (value == "file" || value == "env")) {
-      type = value;
-    } else if (key == "src" || key == "source") {
-      source.file = value;
-    } else if (key == "env") {
-      source.variable = value;
-    } else {
-      return UsageError(absl::StrCat(
-          "--secret does not know `", key, "=", value,
-          "`; its fields are id, src, env and type=file|env"));
-    }
-  }
-  if (id.empty()) {
-    return UsageError(absl::StrCat("--secret ", text, " has no id=ID"));
-  }
-  if (type == "env" && source.variable.empty()) {
-    source.variable = std::exchange(source.file, "");
-  }
-  if (source.file.empty() && source.variable.empty()) {
-    bool variable = type == "env" ||
-                    (type.empty() && getenv(id.c_str()) != nullptr);
-    (variable ? source.variable : source.file) = id;
-  }
-  if (source.variable.empty() ? !FileExists(source.file)
-                              : getenv(source.variable.c_str()) == nullptr) {
-    return UserError(absl::StrCat("--secret ", id, ": there is no ",
-                                  source.variable.empty() ? "file " : "variable ",
-                                  source.file, source.variable));
-  }
-  input.plan.secrets.insert(id);
-  input.resources.secrets[id] = std::move(source);
-  return absl::OkStatus();
-}
-
-absl::Status ReadAgent(const std::string& text, BuildInput& input) {
-  std::pair<std::string, std::string> pair =
-      absl::StrSplit(text, absl::MaxSplits('=', 1));
-  if (pair.second.empty()) {
-    const char* socket = getenv("SSH_AUTH_SOCK");
-    if (socket == nullptr) {
-      return UserError(absl::StrCat(
-          "--ssh ", text, ": SSH_AUTH_SOCK is not set; start an agent, or "
-          "name its socket: --ssh ", text, "=SOCKET"));
-    }
-    pair.second = socket;
-  }
-  struct stat info;
-  if (stat(pair.second.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
-    return UserError(absl::StrCat(
-        "--ssh ", text, ": `", pair.second, "` is no socket of an agent; add "
-        "keys to an agent with ssh-add and name its socket"));
-  }
-  input.plan.agents.insert(pair.first);
-  input.resources.agents[pair.first] = pair.second;
-  return absl::OkStatus();
-}
-
 // FOLDER, or docker's type=local,src=FOLDER and type=local,dest=FOLDER.
 absl::StatusOr<std::string> ReadCacheSpec(absl::string_view flag,
                                           absl::string_view place,
@@ -371,13 +304,7 @@ absl::StatusOr<std::string> ReadCacheSpec(absl::string_view flag,
   return folder;
 }
 
-absl::Status ReadResources(const Invocation& invocation, BuildInput& input) {
-  for (const std::string& text : invocation.GetAll("secret")) {
-    RETURN_IF_ERROR(ReadSecret(text, input));
-  }
-  for (const std::string& text : invocation.GetAll("ssh")) {
-    RETURN_IF_ERROR(ReadAgent(text, input));
-  }
+absl::Status ReadCaches(const Invocation& invocation, BuildInput& input) {
   for (const std::string& text : invocation.GetAll("cache-from")) {
     ASSIGN_OR_RETURN(std::string folder,
                      ReadCacheSpec("cache-from", "src", text));
@@ -475,7 +402,9 @@ absl::StatusOr<BuildInput> ReadBuildInput(const Invocation& invocation,
   BuildInput input;
   input.level = invocation.Get("opt");
   ASSIGN_OR_RETURN(input.optimise, ReadOptimiseOptions(invocation));
-  RETURN_IF_ERROR(ReadResources(invocation, input));
+  RETURN_IF_ERROR(ReadSecrets(invocation, input));
+  RETURN_IF_ERROR(ReadAgents(invocation, remote.writes(), input));
+  RETURN_IF_ERROR(ReadCaches(invocation, input));
   ASSIGN_OR_RETURN(ContextInput context,
                    OpenContext(invocation.words()[0], invocation,
                                input.resources, remote));

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "backend/formats/formats.h"
 #include "backend/plan.h"
+#include "backend/remote/key_agent.h"
 #include "backend/run_mounts.h"
 #include "base/diagnostic.h"
 #include "base/files.h"
@@ -40,6 +41,8 @@ struct BuildInput {
   backend::RunResources resources;
   // Unpacked contexts; they live as long as this.
   std::vector<std::shared_ptr<TempDir>> kept_folders;
+  // Agents of key files, likewise.
+  std::vector<std::shared_ptr<backend::KeyAgent>> key_agents;
   // Images of OCI layouts, by the full name that stands for each.
   std::map<std::string, Digest> layout_images;
   // Mistakes in the ignore files: nothing is built then.
