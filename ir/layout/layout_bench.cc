@@ -88,7 +88,8 @@ int Measure(int steps, int events, int limit) {
     fprintf(stderr, "%s\n", histories.status().ToString().c_str());
     return 1;
   }
-  ChainCost cost(*histories, trace.epochs, ends, {}, {});
+  ChainCost cost(*histories, trace.epochs, ends, {},
+                 std::vector<std::string>());
   clock.Lap("segments");
   ChainRules rules = {std::vector<bool>(steps + 1),
                       std::vector<bool>(steps + 1)};

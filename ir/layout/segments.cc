@@ -1,11 +1,12 @@
 #include "ir/layout/segments.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
-#include "base/digest.h"
+#include "absl/strings/string_view.h"
 
 namespace lamina::ir {
 namespace {
@@ -50,29 +51,55 @@ void Sweep(const PathHistories& histories, const Add& add) {
   }
 }
 
-SegmentKey EntryKey(const PathHistories& histories, int path,
-                    const StateInterval& interval, const StatePiece& piece) {
-  Hasher hasher;
-  hasher.UpdateField(histories.path(path));
-  if (interval.state != nullptr) {
-    const PathState& state = *interval.state;
-    hasher.UpdateField(absl::StrCat(static_cast<int>(state.type), " ",
-                                    state.mode, " ", state.uid, " ", state.gid,
-                                    " ", state.mtime));
-    hasher.UpdateField(state.body);
-    hasher.UpdateField(piece.first_name < 0 ? ""
-                                            : histories.path(piece.first_name));
-    for (const auto& [name, value] : state.xattrs) {
-      hasher.UpdateField(name);
-      hasher.UpdateField(value);
+// 128 bits of what goes in, the same in any build of one store. Not
+// cryptographic, for it only weighs layouts: two different layers with one key
+// would cost a little, and each entry is hashed for each build.
+class KeyHasher {
+ public:
+  void Add(uint64_t word) {
+    low_ = Mix((low_ ^ word) * 0x9E3779B97F4A7C15);
+    high_ = Mix((high_ ^ word) * 0xD6E8FEB86659FD93);
+  }
+  void Add(absl::string_view text) {
+    Add(text.size());
+    while (!text.empty()) {
+      uint64_t word = 0;
+      size_t size = std::min(text.size(), sizeof word);
+      memcpy(&word, text.data(), size);
+      Add(word);
+      text.remove_prefix(size);
     }
   }
-  SegmentKey key = 0;
-  Digest digest = hasher.Finish();
-  for (int at = 0; at < 16; ++at) {
-    key = key << 8 | digest.bytes[at];
+  SegmentKey Finish() const { return SegmentKey{high_} << 64 | low_; }
+
+ private:
+  static uint64_t Mix(uint64_t word) { return word ^ word >> 32; }
+
+  uint64_t low_ = 1;
+  uint64_t high_ = 2;
+};
+
+SegmentKey EntryKey(const PathHistories& histories, int path,
+                    const StateInterval& interval, const StatePiece& piece) {
+  KeyHasher hasher;
+  hasher.Add(histories.path(path));
+  if (interval.state != nullptr) {
+    const PathState& state = *interval.state;
+    for (uint64_t number :
+         {static_cast<uint64_t>(state.type), static_cast<uint64_t>(state.mode),
+          static_cast<uint64_t>(state.uid), static_cast<uint64_t>(state.gid),
+          static_cast<uint64_t>(state.mtime)}) {
+      hasher.Add(number);
+    }
+    hasher.Add(state.body);
+    hasher.Add(piece.first_name < 0 ? absl::string_view()
+                                    : histories.path(piece.first_name));
+    for (const auto& [name, value] : state.xattrs) {
+      hasher.Add(name);
+      hasher.Add(value);
+    }
   }
-  return key;
+  return hasher.Finish();
 }
 
 }  // namespace
