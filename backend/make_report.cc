@@ -148,7 +148,7 @@ class Reporter {
     step.reason = planned.reason;
     step.reason_code = ReasonCode(planned.reason);
     step.key = planned.key.has_value() ? planned.key->ToString() : "";
-    step.bytes.source = "unknown";
+    step.bytes = facts_.sizes[position];
     if (step.state == ReportState::kCached) {
       step.seconds = {.mean = 0.0, .exact = true, .source = "cached"};
       ++report_.cached;

@@ -31,6 +31,7 @@ struct ReportFacts {
   std::vector<SkippedStep> skipped;
   const ir::BuildGraph* written = nullptr;  // Before the passes; may be null.
   const std::vector<ir::Applied>* applied = nullptr;  // Likewise.
+  std::vector<Estimate> sizes;  // RecordedSizes.
   // Builds of this target, newest first, and when the newest one began.
   std::vector<BuildDocument> builds;
   std::string last_build_time;

@@ -139,6 +139,35 @@ class Predictor {
 
 }  // namespace
 
+absl::StatusOr<std::vector<Estimate>> RecordedSizes(const Plan& plan,
+                                                    Store* store) {
+  std::vector<ir::NodeId> own =
+      FindChain(plan.graph, plan.graph.targets[0]).steps;
+  std::vector<Estimate> sizes;
+  for (const Step& step : plan.steps) {
+    Estimate& size = sizes.emplace_back(Estimate{.source = "unknown"});
+    const std::optional<StepRecord>& record =
+        step.record.has_value() ? step.record : step.earlier;
+    bool is_own = std::find(own.begin(), own.end(), step.node) != own.end();
+    if (store == nullptr || !record.has_value() || is_own) {
+      continue;
+    }
+    size.mean = 0;
+    size.exact = step.record.has_value();
+    size.source = size.exact ? "recorded" : "last build";
+    if (record->layer.has_value()) {
+      absl::StatusOr<ir::StepDiff> diff = store->ReadDiff(*record->layer);
+      if (!diff.ok()) {  // Of a run that the store has forgotten.
+        size = Estimate{.source = "unknown"};
+        continue;
+      }
+      size.mean = static_cast<double>(DiffBytes(*diff));
+    }
+    size.low = size.high = *size.mean;
+  }
+  return sizes;
+}
+
 uint64_t DiffBytes(const ir::StepDiff& diff) {
   uint64_t bytes = 0;
   for (const ir::Entry& entry : diff.entries) {

@@ -30,6 +30,11 @@ absl::StatusOr<PredictedDiffs> PredictDiffs(
     const Plan& plan, const TargetChain& chain,
     const std::vector<int>& steps_of_nodes, Store* store);
 
+// Of steps that the target only copies from: what their layers, or those of
+// their last run, have in the store. By position in `plan.steps`.
+absl::StatusOr<std::vector<Estimate>> RecordedSizes(const Plan& plan,
+                                                    Store* store);
+
 // Bytes that a diff takes in a layer: contents, and 512 for each entry.
 uint64_t DiffBytes(const ir::StepDiff& diff);
 

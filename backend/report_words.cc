@@ -10,7 +10,7 @@ namespace lamina::backend {
 namespace {
 
 std::string Bytes(int64_t bytes) {
-  return HumanSize(static_cast<uint64_t>(std::max<int64_t>(0, bytes)));
+  return BinarySize(static_cast<uint64_t>(std::max<int64_t>(0, bytes)));
 }
 
 }  // namespace
@@ -123,7 +123,7 @@ std::string CutText(const ir::LayoutCut& cut) {
           : absl::StrCat("forced by ", cut.forced);
   if (cut.dead_bytes > 0) {
     absl::StrAppend(&text, ", keeps ",
-                    HumanSize(cut.dead_bytes),
+                    BinarySize(cut.dead_bytes),
                     " that later steps delete or overwrite");
   }
   return text;

@@ -48,10 +48,10 @@ std::string LayersText(const backend::BuildResult& result) {
   std::string text = absl::StrCat(exported.own.size(),
                                   exported.own.size() == 1 ? " layer, "
                                                            : " layers, ",
-                                  HumanSize(layout.stored));
+                                  BinarySize(layout.stored));
   if (layout.verbatim_stored > layout.stored) {
     absl::StrAppend(&text, " (",
-                    HumanSize(layout.verbatim_stored - layout.stored),
+                    BinarySize(layout.verbatim_stored - layout.stored),
                     " less than one layer a step)");
   }
   return absl::StrCat(text, ", equal to the steps\n");

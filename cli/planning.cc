@@ -135,6 +135,7 @@ absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
   facts.jobs = std::max<int>(1, sysconf(_SC_NPROCESSORS_ONLN));
   facts.written = &compiled.written;
   facts.applied = &compiled.applied;
+  ASSIGN_OR_RETURN(facts.sizes, backend::RecordedSizes(plan, store));
   for (const frontend::UnreachedStep& step : compiled.unreached) {
     facts.skipped.push_back({step.stage, step.text, step.range,
                              "the target does not need its stage"});

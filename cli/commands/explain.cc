@@ -70,7 +70,7 @@ std::string StateText(const ReportStep& step) {
 void AddEstimates(const ReportStep& step, std::string& out) {
   if (step.bytes.mean.has_value()) {
     absl::StrAppend(&out, "writes    ", step.bytes.exact ? "" : "~",
-                    HumanSize(static_cast<uint64_t>(*step.bytes.mean)), " (",
+                    BinarySize(static_cast<uint64_t>(*step.bytes.mean)), " (",
                     step.bytes.source, ")\n");
   }
   if (step.state == ReportState::kRun) {
@@ -137,7 +137,7 @@ std::string Explain(const PlanReport& report, const ReportStep& step) {
   }
   for (const backend::WasteRow& waste : report.waste) {
     if (waste.step == step.number || waste.guilty == step.number) {
-      absl::StrAppend(&out, "waste     ", HumanSize(waste.bytes), " of step ",
+      absl::StrAppend(&out, "waste     ", BinarySize(waste.bytes), " of step ",
                       waste.step, " ", waste.cause, " by step ", waste.guilty,
                       waste.advice.empty() ? "" : "; ", waste.advice, "\n");
     }
