@@ -132,8 +132,10 @@ void AddMergeNotes(const ir::LimitProblem& problem, const LimitContext& context,
        absl::StrCat(
            "cheapest merge set: ",
            Counted(static_cast<int>(problem.merges.size()), "merge", "merges"),
-           ", ", Change(problem.stored_change, "stored"), ", ",
-           Change(problem.update_change, "per update"))});
+           context.sizes_known
+               ? absl::StrCat(", ", Change(problem.stored_change, "stored"),
+                              ", ", Change(problem.update_change, "per update"))
+               : "; some sizes are not known yet")});
   const std::vector<Group> groups = GroupMerges(problem);
   // Hiding one group takes as much room as showing it.
   const size_t shown =

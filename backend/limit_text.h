@@ -25,6 +25,7 @@ struct LimitContext {
   std::string limit_name;  // "portable", "docker", "30": --max-layers.
   std::string level;       // "O0"
   bool verbatim = false;   // One layer of each step.
+  bool sizes_known = true;  // Else the problem's changes rest on a guess.
   std::vector<LimitStep> steps;  // Step i of the problem is steps[i - 1].
   // Own layers that -O1 would make; none: it does not help either.
   std::optional<int> chain_layers;

@@ -179,21 +179,26 @@ absl::StatusOr<bool> CheckLimit(const BuildInput& input,
     return true;
   }
   Diagnostics diagnostics;
-  diagnostics.Add(LimitError(input, plan, planning.policy, *planned.problem,
-                             base_layers));
+  ASSIGN_OR_RETURN(Diagnostic error,
+                   LimitError(input, plan, planning.policy, *planned.problem,
+                              planned.predicted.complete, &store));
+  diagnostics.Add(std::move(error));
   Print(diagnostics, input);
   return false;
 }
 
-void ReportLimitAfterRun(const BuildInput& input, const backend::Plan& plan,
-                         const Planning& planning,
-                         const ir::LimitProblem& problem,
-                         backend::Store& store) {
-  absl::StatusOr<size_t> base_layers = BaseLayers(plan, store);
+absl::Status ReportLimitAfterRun(const BuildInput& input,
+                                 const backend::Plan& plan,
+                                 const Planning& planning,
+                                 const ir::LimitProblem& problem,
+                                 backend::Store& store) {
   Diagnostics diagnostics;
-  diagnostics.Add(LimitError(input, plan, planning.policy, problem,
-                             base_layers.ok() ? *base_layers : 0));
+  ASSIGN_OR_RETURN(Diagnostic error,
+                   LimitError(input, plan, planning.policy, problem,
+                              /*sizes_known=*/true, &store));
+  diagnostics.Add(std::move(error));
   Print(diagnostics, input);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<backend::BuildDocument> DescribeBuild(

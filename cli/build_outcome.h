@@ -18,10 +18,11 @@ absl::StatusOr<bool> CheckLimit(const BuildInput& input,
                                 backend::Store& store);
 
 // The same, found out after the steps ran.
-void ReportLimitAfterRun(const BuildInput& input, const backend::Plan& plan,
-                         const Planning& planning,
-                         const ir::LimitProblem& problem,
-                         backend::Store& store);
+absl::Status ReportLimitAfterRun(const BuildInput& input,
+                                 const backend::Plan& plan,
+                                 const Planning& planning,
+                                 const ir::LimitProblem& problem,
+                                 backend::Store& store);
 
 // What a successful build writes down about itself.
 absl::StatusOr<backend::BuildDocument> DescribeBuild(

@@ -163,8 +163,11 @@ absl::StatusOr<backend::PlanReport> MakeDryRun(const BuildInput& input,
       plan, planned, planning.policy, input.source, facts);
   if (planned.problem.has_value()) {
     Diagnostics diagnostics;
-    diagnostics.Add(LimitError(input, plan, planning.policy, *planned.problem,
-                               planned.predicted.chain.base_layers.size()));
+    ASSIGN_OR_RETURN(
+        Diagnostic error,
+        LimitError(input, plan, planning.policy, *planned.problem,
+                   planned.predicted.complete, store));
+    diagnostics.Add(std::move(error));
     RenderOptions plain;
     report.too_many_layers = Render(diagnostics, input.source, plain);
   }
@@ -178,14 +181,27 @@ absl::Status PrintDryRun(const BuildInput& input, const Compiled& compiled,
   return PrintResult(kPlanText.print(report, PlanPrintOptions()));
 }
 
-Diagnostic LimitError(const BuildInput& input, const backend::Plan& plan,
-                      const backend::ExportPolicy& policy,
-                      const ir::LimitProblem& problem, size_t base_layers) {
-  backend::TargetChain chain =
-      backend::FindChain(plan.graph, plan.graph.targets[0]);
+absl::StatusOr<Diagnostic> LimitError(const BuildInput& input,
+                                      const backend::Plan& plan,
+                                      const backend::ExportPolicy& policy,
+                                      const ir::LimitProblem& problem,
+                                      bool sizes_known, backend::Store* store) {
+  // What the default level would make of the same steps; looked at for the
+  // base's layers, too.
+  backend::ExportPolicy merged = policy;
+  merged.mode = ir::LayoutMode::kChain;
+  merged.keep_empty = false;
+  ASSIGN_OR_RETURN(backend::PlannedExport planned,
+                   backend::PlanExport(plan, merged, input.source, store));
+  const backend::TargetChain& chain = planned.chain;
   backend::LimitContext context;
   context.file = input.source.name();
-  context.base_layers = static_cast<int>(base_layers);
+  context.base_layers =
+      static_cast<int>(planned.predicted.chain.base_layers.size());
+  context.sizes_known = sizes_known;
+  if (policy.mode == ir::LayoutMode::kVerbatim && planned.layout.has_value()) {
+    context.chain_layers = static_cast<int>(planned.layout->layers.size());
+  }
   context.head_room = policy.head_room;
   context.limit_name = policy.limit_name;
   context.level = absl::StrCat("O", input.level);

@@ -48,8 +48,11 @@ absl::Status PrintDryRun(const BuildInput& input, const Compiled& compiled,
                          backend::Store* store);
 
 // Why the image would have too many layers, and the cheapest way out.
-Diagnostic LimitError(const BuildInput& input, const backend::Plan& plan,
-                      const backend::ExportPolicy& policy,
-                      const ir::LimitProblem& problem, size_t base_layers);
+// `sizes_known`: the problem rests on no guess.
+absl::StatusOr<Diagnostic> LimitError(const BuildInput& input,
+                                      const backend::Plan& plan,
+                                      const backend::ExportPolicy& policy,
+                                      const ir::LimitProblem& problem,
+                                      bool sizes_known, backend::Store* store);
 
 }  // namespace lamina::cli

@@ -240,8 +240,8 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
     return FailureCode(invocation, *result->failure);
   }
   if (result->exported.problem.has_value()) {
-    ReportLimitAfterRun(input, *compiled.plan, planning,
-                        *result->exported.problem, *store);
+    RETURN_IF_ERROR(ReportLimitAfterRun(input, *compiled.plan, planning,
+                                        *result->exported.problem, *store));
     return 1;
   }
   if (IsSarif(input)) {
