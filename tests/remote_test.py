@@ -5,202 +5,9 @@ usage: remote_test.py LAMINA [-v] [NAME...]
 Every server is on 127.0.0.1 with a port that the system gives. Names choose
 tests. The last line is `N passed, N failed`.
 """
-import base64, hashlib, http.server, io, json, os, shutil, socket, subprocess, sys
-import tarfile, tempfile, threading, traceback
+import base64, io, json, os, shutil, signal, socket, subprocess, sys, tarfile, tempfile, traceback
 
-NEVER = "Thu, 01 Jan 2015 00:00:00 GMT"
-NEVER_SECONDS = 1420070400
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        site = self.server.site
-        site.requests.append((self.path, dict(self.headers)))
-        path = self.path.split("?")[0]
-        if path.startswith("/git/"):
-            return self.git()
-        answer = site.pages.get(path)
-        if answer is None:
-            return self.send(404, {}, b"no such page")
-        if callable(answer):
-            return answer(self)
-        tag = '"%s"' % hashlib.sha256(answer).hexdigest()[:12]
-        if site.tags and self.headers.get("If-None-Match") == tag:
-            return self.send(304, {"ETag": tag}, b"")
-        headers = {"Last-Modified": NEVER}
-        if site.tags:
-            headers["ETag"] = tag
-        self.send(200, headers, answer)
-
-    def do_POST(self):
-        self.git()
-
-    def send(self, status, headers, body):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if status != 304:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def git(self):
-        """git http-backend over CGI."""
-        path, _, query = self.path[4:].partition("?")
-        length = self.headers.get("Content-Length")
-        body = self.rfile.read(int(length)) if length else b""
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        site = self.server.site
-        if site.token and self.headers.get("Authorization") != site.token:
-            return self.send(401, {"WWW-Authenticate": "Basic realm=x"}, b"")
-        environment = dict(
-            os.environ, GIT_PROJECT_ROOT=site.repositories,
-            GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path, QUERY_STRING=query,
-            REQUEST_METHOD=self.command, GIT_CONFIG_NOSYSTEM="1",
-            CONTENT_TYPE=self.headers.get("Content-Type", ""),
-            CONTENT_LENGTH=str(len(body)), HTTP_CONTENT_ENCODING=self.headers
-            .get("Content-Encoding", ""), REMOTE_ADDR="127.0.0.1",
-            GIT_PROTOCOL=self.headers.get("Git-Protocol", ""))
-        done = subprocess.run(["git", "http-backend"], input=body,
-                              env=environment, capture_output=True)
-        head, _, rest = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1)
-                       for line in head.decode().split("\r\n") if ": " in line)
-        status = int(headers.pop("Status", "200").split()[0])
-        self.send(status, headers, rest)
-
-
-class Site:
-    """A server: pages by path, and git repositories below /git/."""
-
-    def __init__(self, repositories):
-        self.pages, self.requests, self.tags, self.token = {}, [], True, ""
-        self.repositories = repositories
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.site = self
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class Fixture:
-    """A folder, a store and a server of one test."""
-
-    def __init__(self, lamina, folder):
-        self.lamina, self.folder = lamina, folder
-        self.site = Site(f"{folder}/git")
-        self.url = self.site.url
-        os.makedirs(f"{folder}/git")
-        self.environment = dict(
-            os.environ, LAMINA_ROOT=f"{folder}/root", HOME=folder,
-            LC_ALL="C.UTF-8", GIT_CONFIG_NOSYSTEM="1")
-        for name in list(self.environment):
-            if name.lower().endswith("_proxy"):
-                del self.environment[name]
-
-    def write(self, path, text):
-        path = os.path.join(self.folder, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-        return path
-
-    def run(self, *arguments):
-        return subprocess.run(
-            [self.lamina, *arguments], cwd=self.folder, timeout=300,
-            env=self.environment, text=True, capture_output=True,
-            stdin=subprocess.DEVNULL)
-
-    def build(self, *flags, file=None, context="ctx", code=0):
-        """Builds a context; returns stderr."""
-        if file is not None:
-            self.write("ctx/Dockerfile", file)
-        done = self.run("build", "--retry=0", "-o", "type=tar,dest=out.tar",
-                        *flags, context)
-        assert done.returncode == code, (done.returncode, done.stderr)
-        return done.stderr
-
-    def plan(self, *arguments, file=None, code=0):
-        if file is not None:
-            self.write("ctx/Dockerfile", file)
-        done = self.run("plan", *arguments, "ctx")
-        assert done.returncode == code, (done.returncode, done.stderr)
-        return done.stdout + done.stderr
-
-    def files(self):
-        """The regular files of the last output: (mode, uid, mtime, bytes)."""
-        found = {}
-        with tarfile.open(f"{self.folder}/out.tar") as tar:
-            for member in tar:
-                if member.isfile():
-                    found[member.name] = (member.mode, member.uid, member.mtime,
-                                          tar.extractfile(member).read())
-        return found
-
-    def texts(self):
-        return {name: row[3].decode(errors="replace")
-                for name, row in self.files().items()}
-
-    # --- git repositories
-
-    def git(self, *arguments, at="work"):
-        done = subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-c",
-             "protocol.file.allow=always", "-c", "init.defaultBranch=main",
-             *arguments], cwd=f"{self.folder}/{at}", capture_output=True,
-            text=True, env=dict(self.environment,
-                                GIT_COMMITTER_DATE="1600000000 +0000",
-                                GIT_AUTHOR_DATE="1600000000 +0000"))
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def repository(self, name="app", files=None):
-        """A repository with two commits, a branch and an annotated tag."""
-        os.makedirs(f"{self.folder}/work-{name}")
-        at = f"work-{name}"
-        self.git("init", "-q", at=at)
-        for path, text in (files or {"f": "one\n", "sub/g": "deep\n"}).items():
-            self.write(f"{at}/{path}", text)
-        self.git("add", ".", at=at)
-        self.git("commit", "-qm", "1", at=at)
-        self.git("tag", "-am", "t", "v1", at=at)
-        self.git("branch", "old", at=at)
-        self.write(f"{at}/f", "two\n")
-        self.git("commit", "-qam", "2", at=at)
-        self.git("clone", "-q", "--bare", f"../{at}", f"../git/{name}.git",
-                 at=at)
-        return f"{self.url}/git/{name}.git"
-
-    def commit(self, name="app", ref="main"):
-        return self.git("rev-parse", f"{ref}^{{commit}}", at=f"work-{name}")
-
-
-def sha(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def tar_of(files, mode="w"):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime = len(text), NEVER_SECONDS
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return out.getvalue()
-
+from remote_fixture import NEVER_SECONDS, Fixture, sha, tar_of
 
 # --- ADD of URLs -------------------------------------------------------------
 
@@ -326,6 +133,23 @@ def test_a_cut_download_goes_on(t):
             file=f"FROM scratch\nADD {t.url}/f /f\n")
     assert t.files()["f"][3] == body
     assert calls[0] is None and calls[1].startswith("bytes="), calls
+
+
+def test_tls_trusts_the_named_certificates_only(t):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
+                   cwd=t.folder, check=True, capture_output=True)
+    t.site.use_tls(f"{t.folder}/cert.pem", f"{t.folder}/key.pem")
+    t.site.pages["/f"] = b"sealed"
+    file = f"FROM scratch\nADD {t.site.url}/f /f\n"
+    text = t.build(file=file, code=3)
+    assert "SSL_CERT_FILE" in text and "Dockerfile:2:" in text, text
+    t.environment["SSL_CERT_FILE"] = f"{t.folder}/cert.pem"
+    t.build()
+    assert t.texts() == {"f": "sealed"}, t.texts()
+    t.repository()
+    t.build(file=f"FROM scratch\nADD {t.site.url}/git/app.git /\n")
+    assert t.texts()["f"] == "two\n"
 
 
 def test_tokens_stay_with_their_host_and_out_of_the_image(t):
@@ -480,6 +304,35 @@ def test_hostile_git_words_are_refused(t):
                    "ssh://-oProxyCommand=x/y", "git://h/x#main:../.."):
         text = t.build(file=f"FROM scratch\nADD {source} /\n", code=1)
         assert "[bad-url]" in text, (source, text)
+
+
+def test_the_protocol_of_git_itself(t):
+    t.repository()
+    daemon, url = t.git_daemon()
+    try:
+        t.build(file=f"FROM scratch\nADD {url}/app.git#v1 /\n")
+        assert t.texts()["f"] == "one\n", t.texts()
+        text = t.build(file=f"FROM scratch\nADD {url}/none.git /\n", code=3)
+        assert "Dockerfile:2:" in text, text
+    finally:
+        os.killpg(daemon.pid, signal.SIGTERM)
+        daemon.wait()
+
+
+def test_ssh_goes_through_the_ssh_of_the_user(t):
+    t.repository()
+    # Stands for ssh: what git wants of it, and whether an agent is there.
+    t.write("bin/ssh", "#!/bin/sh\necho \"$@\" >> %s/asked\ntest -S \"$SSH_AUTH_SOCK\" && echo agent >> %s/asked\n"
+            "for last; do :; done\ncd %s/git && eval \"$last\"\n" % (t.folder, t.folder, t.folder))
+    os.chmod(f"{t.folder}/bin/ssh", 0o755)
+    t.environment["PATH"] = f"{t.folder}/bin:{t.environment['PATH']}"
+    agent = socket.socket(socket.AF_UNIX)
+    agent.bind(f"{t.folder}/agent")
+    agent.listen()
+    t.build("--ssh", "default=agent", file="FROM scratch\nADD git@example.org:app.git#main /\n")
+    assert t.texts()["f"] == "two\n", t.texts()
+    asked = open(f"{t.folder}/asked").read()
+    assert "git@example.org" in asked and "agent" in asked.split("\n"), asked
 
 
 def test_git_tokens_are_sent_and_stored_nowhere(t):
