@@ -4,12 +4,14 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/files.h"
+#include "base/status.h"
 #include "ir/patterns.h"
 
 namespace lamina::backend {
@@ -315,6 +317,45 @@ ChangeWeights FindChangeWeights(
   }
   weights.source = absl::StrJoin(sources, ", ");
   return weights;
+}
+
+std::string DiffName(const ir::Node& node, const Layer& layer) {
+  bool run = std::holds_alternative<ir::Run>(node.op);
+  return run || !layer.diff_id.has_value() ? layer.chain.ToString()
+                                           : layer.diff_id->ToString();
+}
+
+absl::StatusOr<bool> RepeatsBuild(const Plan& plan, const TargetChain& chain,
+                                  const BuildDocument& last, Store& store) {
+  std::vector<std::string> then;
+  for (const BuiltStep& step : last.steps) {
+    if (step.own) {
+      then.push_back(step.diff);
+    }
+  }
+  if (then.size() != chain.steps.size()) {
+    return false;
+  }
+  std::map<uint32_t, const Step*> steps;
+  for (const Step& step : plan.steps) {
+    steps[step.node.index] = &step;
+  }
+  for (size_t i = 0; i < then.size(); ++i) {
+    const std::optional<StepRecord>& record =
+        steps.at(chain.steps[i].index)->record;
+    if (!record.has_value()) {
+      return false;
+    }
+    std::string now;
+    if (record->layer.has_value()) {
+      ASSIGN_OR_RETURN(Layer layer, store.GetLayer(*record->layer));
+      now = DiffName(plan.graph.nodes[chain.steps[i]], layer);
+    }
+    if (now != then[i]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::vector<ir::CutRule> FindCutRules(const ir::BuildGraph& graph,

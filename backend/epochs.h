@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "backend/build_record.h"
 #include "backend/plan.h"
 #include "backend/step_trace.h"
+#include "backend/store/store.h"
 #include "ir/layout/trace.h"
 
 namespace lamina::backend {
@@ -25,6 +27,14 @@ ChangeWeights FindChangeWeights(const ir::BuildGraph& graph,
                                 const std::vector<BuildDocument>& builds,
                                 const std::vector<std::vector<std::string>>&
                                     commits);
+
+// BuiltStep::diff of a step that left `layer`.
+std::string DiffName(const ir::Node& node, const Layer& layer);
+
+// True if every step of the chain is cached with what it left in `last`: such a
+// build asks for layers with the weights of that one, and gets the same.
+absl::StatusOr<bool> RepeatsBuild(const Plan& plan, const TargetChain& chain,
+                                  const BuildDocument& last, Store& store);
 
 // Forced and forbidden places for layers to end, from the comments of the
 // build file.

@@ -12,10 +12,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "backend/assemble_image.h"
+#include "backend/epochs.h"
 #include "backend/joined_runs.h"
 #include "backend/make_step.h"
-#include "backend/step_trace.h"
 #include "backend/schedule.h"
+#include "backend/step_trace.h"
 #include "base/status.h"
 
 namespace lamina::backend {
@@ -254,9 +255,7 @@ class Executor {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(Layer left, store_.GetLayer(*layer));
-    bool run = std::holds_alternative<ir::Run>(node.op);
-    built.diff = run || !left.diff_id.has_value() ? left.chain.ToString()
-                                                  : left.diff_id->ToString();
+    built.diff = DiffName(node, left);
     if (built.state != "run") {
       built.bytes = static_cast<int64_t>(left.size);
     }

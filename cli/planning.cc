@@ -87,13 +87,20 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
       chain.steps.size() > 1) {
     commits = backend::RecentCommits(context->second.path, store);
   }
-  backend::ChangeWeights weights = backend::FindChangeWeights(
-      plan.graph, chain,
-      same_everywhere ? std::vector<backend::BuildDocument>()
-                      : planning.builds,
-      commits);
+  // A build in which nothing changed is no news: it asks what the last one
+  // asked, and gets the same layers.
+  std::vector<backend::BuildDocument> before;
   if (!same_everywhere && !planning.builds.empty()) {
-    for (const backend::BuiltLayer& layer : planning.builds[0].layers) {
+    ASSIGN_OR_RETURN(bool again,
+                     backend::RepeatsBuild(plan, chain, planning.builds[0],
+                                           *store));
+    before.assign(planning.builds.begin() + (again ? 1 : 0),
+                  planning.builds.end());
+  }
+  backend::ChangeWeights weights =
+      backend::FindChangeWeights(plan.graph, chain, before, commits);
+  if (!before.empty()) {
+    for (const backend::BuiltLayer& layer : before[0].layers) {
       if (!layer.key.empty()) {
         planning.policy.published.push_back(layer.key);
       }

@@ -7,7 +7,7 @@ BUILD="antlr4 ccache cmake g++ git libabsl-dev libantlr4-runtime-dev
   libarchive-dev libcli11-dev libcurl4-openssl-dev libgtest-dev libisal-dev
   libseccomp-dev libsqlite3-dev libssl-dev libzstd-dev ninja-build
   nlohmann-json3-dev pkg-config python3 zlib1g-dev"
-PEERS="buildah busybox-static clang-14 libclang-rt-14-dev mmdebstrap openssh-client podman
+PEERS="buildah busybox-static clang-14 libclang-rt-14-dev mmdebstrap openssh-client openssl podman
   redis-tools runc skopeo strace umoci zstd"
 
 wanted=$BUILD
