@@ -126,6 +126,14 @@ void CheckPart(const Setting& setting, absl::string_view part,
   } else if (!IsGoBool(value)) {
     report(value, absl::StrCat("failed to parse check option ", GoQuote(part),
                                "; error is true or false"));
+  } else if (absl::AsciiStrToLower(value.substr(0, 1)) == "t" ||
+             value == "1") {
+    diagnostics.Add(
+        {.severity = Severity::kWarning,
+         .code = "check-not-run",
+         .range = setting.Place(part),
+         .message = "error=true stops nothing: lamina does not run the checks "
+                    "of build files yet"});
   }
 }
 
