@@ -20,7 +20,7 @@ run() {
     echo "build of $1: 0 passed, 1 failed" | tee "$results/$1/build.txt"
     return
   fi
-  GTEST_OUTPUT="xml:$PWD/$results/$1/gtest/" ctest --test-dir "build/$1" \
+  GTEST_OUTPUT="xml:$PWD/$results/$1/gtest/" ctest --test-dir "build/$1" --parallel 2 \
     --output-on-failure --timeout 900 \
     --output-junit "$PWD/$results/$1/ctest.xml"
 }
