@@ -75,7 +75,12 @@ class Predictor {
       Set(diff, "computed", made.ok(), estimate);
       return absl::OkStatus();
     }
-    if (step.earlier.has_value() && Recorded(*step.earlier, diff).ok()) {
+    // A RUN without a layer may have left its files to the next one of its
+    // sandbox: that is not known to be nothing.
+    bool told = step.earlier.has_value() &&
+                (step.earlier->layer.has_value() ||
+                 !std::holds_alternative<ir::Run>(op));
+    if (told && Recorded(*step.earlier, diff).ok()) {
       Set(diff, "last build", /*exact=*/false, estimate);
       return absl::OkStatus();
     }
