@@ -97,7 +97,8 @@ void AddFigures(absl::string_view label, const EstimateFigures& figures,
     parts.push_back(absl::StrCat(ShareWords(*figures.inside),
                                  " inside P10-P90 (80 % is right)"));
   }
-  parts.push_back(absl::StrCat(figures.count, " steps"));
+  parts.push_back(
+      absl::StrCat(figures.count, figures.count == 1 ? " step" : " steps"));
   page.AddParts(label, parts, " · ");
 }
 
