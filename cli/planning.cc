@@ -116,7 +116,9 @@ absl::Status AddForecast(const BuildInput& input, const backend::Plan& plan,
   bool runs = std::any_of(
       plan.steps.begin(), plan.steps.end(),
       [](const backend::Step& step) { return !step.record.has_value(); });
-  if (!runs) {
+  // The first build has nothing to guess from: what is left is exact, and costs
+  // a look at every file of the base.
+  if (!runs || planning.builds.empty()) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(

@@ -32,7 +32,8 @@ absl::StatusOr<Planning> PreparePlanning(const BuildInput& input,
                                          const backend::Plan& plan,
                                          backend::Store* store);
 
-// What `plan` is expected to do, unless it has nothing to do.
+// What `plan` is expected to do, unless it has nothing to do or is the first of
+// its target.
 absl::Status AddForecast(const BuildInput& input, const backend::Plan& plan,
                          backend::Store& store, Planning& planning);
 
