@@ -1,6 +1,9 @@
 // The flags that `build` and `plan` share.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "cli/command.h"
 #include "cli/error_format.h"
 #include "cli/store_access.h"
@@ -165,7 +168,6 @@ inline constexpr Flag kBuildFlags[] = {
             "lamina does not speak to registries yet; fetch the base with "
             "`skopeo copy docker://NAME docker-archive:FILE` and `lamina load "
             "-i FILE`"),
-    RefusedFlag("check", "", "lint only", "lamina does not lint yet"),
     RefusedFlag("sbom", "SPEC", "attestation",
             "an image that silently lacks a promised attestation is worse "
             "than an error"),
@@ -178,6 +180,27 @@ inline constexpr Flag kBuildFlags[] = {
     RefusedFlag("builder", "NAME", "builder instance", "there is no daemon"),
     RefusedFlag("isolation", "KIND", "kind of sandbox",
             "chroot is no isolation; lamina always uses name spaces"),
+};
+
+template <size_t A, size_t B>
+constexpr std::array<Flag, A + B> JoinFlags(const Flag (&first)[A],
+                                            const Flag (&second)[B]) {
+  std::array<Flag, A + B> joined;
+  for (size_t i = 0; i < A; ++i) {
+    joined[i] = first[i];
+  }
+  for (size_t i = 0; i < B; ++i) {
+    joined[A + i] = second[i];
+  }
+  return joined;
+}
+
+// What `build` alone has.
+inline constexpr Flag kCheckFlags[] = {
+    {.name = "check",
+     .help = "check the build file, every stage of it, and build nothing"},
+    {.name = "call", .value = "build|check",
+     .help = "the same as --check, or as nothing", .default_value = "build"},
 };
 
 }  // namespace lamina::cli

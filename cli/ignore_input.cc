@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/files.h"
+#include "base/sarif.h"
 #include "base/status.h"
 
 namespace lamina::cli {
@@ -37,6 +38,19 @@ absl::StatusOr<ir::IgnoreMatcher> FindIgnores(
     }
   }
   return ir::IgnoreMatcher();
+}
+
+std::string RenderFileMistakes(const std::vector<FileMistakes>& mistakes,
+                               const RenderOptions& options) {
+  std::vector<FileDiagnostics> files;
+  std::string text;
+  for (const auto& [file, diagnostics] : mistakes) {
+    files.push_back({diagnostics, file});
+    text += Render(diagnostics, file, options);
+  }
+  return options.format == ErrorFormat::kSarif
+             ? RenderSarif(files, options.version)
+             : text;
 }
 
 }  // namespace lamina::cli

@@ -22,4 +22,8 @@ absl::StatusOr<ir::IgnoreMatcher> FindIgnores(
     const std::string& named, const std::string& build_file,
     const std::string& folder, std::vector<FileMistakes>& mistakes);
 
+// As stderr shows them.
+std::string RenderFileMistakes(const std::vector<FileMistakes>& mistakes,
+                               const RenderOptions& options);
+
 }  // namespace lamina::cli

@@ -1,9 +1,6 @@
 // The flags of `plan` and `explain`: those of `build`, and how to show it.
 #pragma once
 
-#include <array>
-#include <cstddef>
-
 #include "cli/build_flag_table.h"
 
 namespace lamina::cli {
@@ -23,19 +20,6 @@ inline constexpr Flag kDryRunFlags[] = {
     {.name = "verbose", .short_name = 'v',
      .help = "intervals, keys and whole lists", .group = "Plan"},
 };
-
-template <size_t A, size_t B>
-constexpr std::array<Flag, A + B> JoinFlags(const Flag (&first)[A],
-                                            const Flag (&second)[B]) {
-  std::array<Flag, A + B> joined;
-  for (size_t i = 0; i < A; ++i) {
-    joined[i] = first[i];
-  }
-  for (size_t i = 0; i < B; ++i) {
-    joined[A + i] = second[i];
-  }
-  return joined;
-}
 
 inline constexpr auto kPlanFlags = JoinFlags(kDryRunFlags, kBuildFlags);
 

@@ -38,7 +38,10 @@ struct BuildOptions {
   std::set<std::string> allowed;  // "security.insecure", "network.host".
   // Seconds since the epoch, of a build context that was fetched.
   std::optional<int64_t> context_time;
+  bool every_stage = false;  // Also those that the target does not reach.
 };
+
+struct Evaluation;  // frontend/dockerfile/evaluation.h
 
 // A base as the store or a registry has it.
 struct BaseInfo {
@@ -82,11 +85,13 @@ std::optional<int64_t> FindEpoch(const grammar::DockerfileSyntax& syntax,
 // it can find; the graph is meaningful only if no error was reported. Stages
 // that the target does not reach are checked and leave no nodes.
 // Warnings: unused build arguments (with the nearest declared name).
+// `evaluation` may be null; else it is filled also where there are errors.
 ir::BuildGraph LowerDockerfile(const grammar::DockerfileSyntax& syntax,
                                const SourceFile& source,
                                const BuildOptions& options,
                                const BaseImages& bases,
-                               Diagnostics& diagnostics);
+                               Diagnostics& diagnostics,
+                               Evaluation* evaluation = nullptr);
 
 // A step of a stage that the target does not reach.
 struct UnreachedStep {

@@ -155,6 +155,15 @@ bool IgnoreMatcher::Ignored(absl::string_view path, const IgnoreMemory& parent,
   return ignored;
 }
 
+bool IgnoreMatcher::NamesEverything() const {
+  return std::any_of(
+      patterns_.begin(), patterns_.end(), [](const Pattern& pattern) {
+        return !pattern.exclusion &&
+               (pattern.text == "*" || pattern.text == "**" ||
+                pattern.text == "**/*");
+      });
+}
+
 bool IgnoreMatcher::MustEnter(absl::string_view path) const {
   return has_exclusions_ &&
          std::any_of(patterns_.begin(), patterns_.end(),

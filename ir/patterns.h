@@ -64,6 +64,10 @@ class IgnoreMatcher {
   IgnoreMatcher() = default;  // Ignores nothing.
 
   bool empty() const { return patterns_.empty(); }
+  // Whether a pattern brings files back (`!`).
+  bool has_exclusions() const { return has_exclusions_; }
+  // Whether one of `*`, `**` and `**/*` is among the patterns.
+  bool NamesEverything() const;
   // Whether `path` (relative, clean) is ignored, given its parent's memory;
   // fills in what its children must know.
   bool Ignored(absl::string_view path, const IgnoreMemory& parent,

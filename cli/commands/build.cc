@@ -21,6 +21,7 @@
 #include "cli/build_flag_table.h"
 #include "cli/build_flags.h"
 #include "cli/build_outcome.h"
+#include "cli/check.h"
 #include "cli/command.h"
 #include "cli/compile.h"
 #include "cli/progress.h"
@@ -172,7 +173,30 @@ absl::Status WriteOutputs(const Invocation& invocation,
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> WantsCheck(const Invocation& invocation) {
+  std::string call = invocation.Get("call");
+  if (call != "build" && call != "check") {
+    return UsageError(absl::StrCat("--call is build or check, not `", call,
+                                   "`; `lamina plan` shows targets and steps"));
+  }
+  return invocation.GetBool("check") || call == "check";
+}
+
+// Writes nothing, as `plan` does.
+absl::StatusOr<int> RunCheck(const Invocation& invocation) {
+  RemoteAccess remote(
+      [&] { return OpenStoreForReading(StoreRoot(invocation.Get("root"))); },
+      RemoteAccess::Rights::kReadStore, nullptr);
+  ASSIGN_OR_RETURN(BuildInput input, ReadBuildInput(invocation, remote));
+  ASSIGN_OR_RETURN(backend::Store * store, remote.GetStore());
+  return CheckBuildFile(std::move(input), store);
+}
+
 absl::StatusOr<int> RunBuild(const Invocation& invocation) {
+  ASSIGN_OR_RETURN(bool wants_check, WantsCheck(invocation));
+  if (wants_check) {
+    return RunCheck(invocation);
+  }
   ASSIGN_OR_RETURN(backend::Durability durability,
                    ReadDurability(invocation));
   using Rights = RemoteAccess::Rights;
@@ -278,12 +302,14 @@ absl::StatusOr<int> RunBuild(const Invocation& invocation) {
 
 }  // namespace
 
+constexpr auto kBuildCommandFlags = JoinFlags(kBuildFlags, kCheckFlags);
+
 extern const Command kBuild = {
     .name = "build",
     .group = "Build",
     .summary = "build an image from a Dockerfile",
     .usage = "[FLAGS] FOLDER|ARCHIVE|URL|-",
-    .flags = kBuildFlags,
+    .flags = kBuildCommandFlags,
     .min_words = 1,
     .max_words = 1,
     .description =
@@ -291,6 +317,7 @@ extern const Command kBuild = {
         "its id is printed on standard output.",
     .examples = "lamina build -t app:1 .\n"
                 "lamina build -t app:1 -o app.tar --target release .\n"
+                "lamina build --check .\n"
                 "lamina build -f - . < Dockerfile",
     .run = RunBuild,
 };

@@ -122,16 +122,18 @@ std::optional<std::vector<ir::InlineFile>> InlineFiles(
     const std::vector<Heredoc>& heredocs, Stage& stage) {
   std::vector<ir::InlineFile> files;
   for (const Heredoc& heredoc : heredocs) {
+    UsedNames names;
     absl::StatusOr<std::string> data =
-        heredoc.expand
-            ? ExpandHeredoc(heredoc.body, stage.VariablesFor(heredoc.body))
-            : heredoc.body;
+        heredoc.expand ? ExpandHeredoc(heredoc.body,
+                                       stage.VariablesFor(heredoc.body), &names)
+                       : heredoc.body;
     if (!data.ok()) {
       absl::string_view message = data.status().message();
       stage.Error("bad-expansion", heredoc.range,
                   absl::StrCat(message, ExpansionHint(message)));
       return std::nullopt;
     }
+    stage.Note(heredoc.range, "", *data, names);
     files.push_back({heredoc.name, *std::move(data)});
   }
   return files;

@@ -1,5 +1,6 @@
 #include "frontend/dockerfile/expand.h"
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -12,12 +13,30 @@ namespace {
 
 using grammar::WordPart;
 
+// What words are expanded with, and what is remembered of it.
+struct Scope {
+  const Variables& variables;
+  UsedNames* names = nullptr;
+
+  const std::string* Find(const std::string& name) const {
+    const std::string* value = variables.Find(name);
+    if (names != nullptr) {
+      std::vector<std::string>& used =
+          value == nullptr ? names->unset : names->set;
+      if (!absl::c_linear_search(used, name)) {
+        used.push_back(name);
+      }
+    }
+    return value;
+  }
+};
+
 absl::StatusOr<std::string> ExpandParts(const std::vector<WordPart>& parts,
-                                        const Variables& variables);
+                                        const Scope& scope);
 
 absl::StatusOr<SubstitutionPattern> CompilePattern(const WordPart& part,
-                                                   const Variables& variables) {
-  ASSIGN_OR_RETURN(std::string text, ExpandParts(part.argument, variables));
+                                                   const Scope& scope) {
+  ASSIGN_OR_RETURN(std::string text, ExpandParts(part.argument, scope));
   absl::StatusOr<SubstitutionPattern> pattern =
       SubstitutionPattern::Compile(text);
   if (!pattern.ok()) {
@@ -31,11 +50,10 @@ absl::StatusOr<SubstitutionPattern> CompilePattern(const WordPart& part,
 // ${v#p} ${v%p} ${v/p/r} and their long forms.
 absl::StatusOr<std::string> ExpandPattern(const WordPart& part,
                                           const std::string* value,
-                                          const Variables& variables) {
-  ASSIGN_OR_RETURN(SubstitutionPattern pattern,
-                   CompilePattern(part, variables));
+                                          const Scope& scope) {
+  ASSIGN_OR_RETURN(SubstitutionPattern pattern, CompilePattern(part, scope));
   ASSIGN_OR_RETURN(std::string replacement,
-                   ExpandParts(part.replacement, variables));
+                   ExpandParts(part.replacement, scope));
   if (value == nullptr) {
     return "";
   }
@@ -51,15 +69,15 @@ absl::StatusOr<std::string> ExpandPattern(const WordPart& part,
 }
 
 absl::StatusOr<std::string> ExpandVariable(const WordPart& part,
-                                           const Variables& variables) {
-  const std::string* value = variables.Find(part.text);
+                                           const Scope& scope) {
+  const std::string* value = scope.Find(part.text);
   if (part.modifier.empty()) {
     return value == nullptr ? "" : *value;
   }
   if (absl::StrContains("#%/", part.modifier.substr(0, 1))) {
-    return ExpandPattern(part, value, variables);
+    return ExpandPattern(part, value, scope);
   }
-  ASSIGN_OR_RETURN(std::string word, ExpandParts(part.argument, variables));
+  ASSIGN_OR_RETURN(std::string word, ExpandParts(part.argument, scope));
   bool colon = part.modifier[0] == ':';
   bool present = value != nullptr && !(colon && value->empty());
   switch (part.modifier.back()) {
@@ -74,7 +92,7 @@ absl::StatusOr<std::string> ExpandVariable(const WordPart& part,
   if (present) {
     return *value;
   }
-  if (value == nullptr && !variables.complete()) {
+  if (value == nullptr && !scope.variables.complete()) {
     return "";
   }
   if (word.empty()) {
@@ -85,18 +103,18 @@ absl::StatusOr<std::string> ExpandVariable(const WordPart& part,
 }
 
 absl::StatusOr<std::string> ExpandPart(const WordPart& part,
-                                       const Variables& variables) {
+                                       const Scope& scope) {
   if (part.kind == WordPart::Kind::kLiteral) {
     return part.text;
   }
-  return ExpandVariable(part, variables);
+  return ExpandVariable(part, scope);
 }
 
 absl::StatusOr<std::string> ExpandParts(const std::vector<WordPart>& parts,
-                                        const Variables& variables) {
+                                        const Scope& scope) {
   std::string result;
   for (const WordPart& part : parts) {
-    ASSIGN_OR_RETURN(std::string text, ExpandPart(part, variables));
+    ASSIGN_OR_RETURN(std::string text, ExpandPart(part, scope));
     result += text;
   }
   return result;
@@ -118,13 +136,13 @@ absl::Status Wrap(absl::string_view word, const absl::Status& cause) {
 
 absl::StatusOr<std::string> ExpandText(absl::string_view text,
                                        const grammar::WordOptions& options,
-                                       const Variables& variables) {
+                                       const Scope& scope) {
   absl::StatusOr<std::vector<WordPart>> parts =
       grammar::ParseWord(text, options);
   if (!parts.ok()) {
     return Wrap(text, parts.status());
   }
-  absl::StatusOr<std::string> result = ExpandParts(*parts, variables);
+  absl::StatusOr<std::string> result = ExpandParts(*parts, scope);
   if (!result.ok()) {
     return Wrap(text, result.status());
   }
@@ -153,8 +171,9 @@ void Variables::Set(absl::string_view name, absl::string_view value) {
 }
 
 absl::StatusOr<std::string> ExpandWord(absl::string_view word, char escape,
-                                       const Variables& variables) {
-  return ExpandText(word, {.escape = escape}, variables);
+                                       const Variables& variables,
+                                       UsedNames* names) {
+  return ExpandText(word, {.escape = escape}, {variables, names});
 }
 
 absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
@@ -166,7 +185,7 @@ absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
   }
   std::vector<std::string> words(1);
   for (const WordPart& part : *parts) {
-    absl::StatusOr<std::string> text = ExpandPart(part, variables);
+    absl::StatusOr<std::string> text = ExpandPart(part, {variables});
     if (!text.ok()) {
       return Wrap(word, text.status());
     }
@@ -184,9 +203,10 @@ absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
 }
 
 absl::StatusOr<std::string> ExpandHeredoc(absl::string_view body,
-                                          const Variables& variables) {
+                                          const Variables& variables,
+                                          UsedNames* names) {
   absl::StatusOr<std::string> text =
-      ExpandText(body, {.escape = '\\', .quotes = false}, variables);
+      ExpandText(body, {.escape = '\\', .quotes = false}, {variables, names});
   if (text.ok()) {
     return text;
   }

@@ -30,10 +30,17 @@ class Variables {
   bool complete_ = true;
 };
 
+// The names that an expansion looked up, each once, in the order of their use.
+struct UsedNames {
+  std::vector<std::string> set;
+  std::vector<std::string> unset;
+};
+
 // The value of one word. Errors: `failed to process "<word>": <cause>`. Bytes
-// that are not UTF-8 become U+FFFD.
+// that are not UTF-8 become U+FFFD. `names` may be null.
 absl::StatusOr<std::string> ExpandWord(absl::string_view word, char escape,
-                                       const Variables& variables);
+                                       const Variables& variables,
+                                       UsedNames* names = nullptr);
 
 // The same, but values that are not quoted are split at white space, and empty
 // words vanish (EXPOSE).
@@ -42,7 +49,8 @@ absl::StatusOr<std::vector<std::string>> ExpandAndSplit(
 
 // The body of a COPY or ADD heredoc: quotes are ordinary characters.
 absl::StatusOr<std::string> ExpandHeredoc(absl::string_view body,
-                                          const Variables& variables);
+                                          const Variables& variables,
+                                          UsedNames* names = nullptr);
 
 // What to do about a word that cannot be expanded: "; ...", or nothing.
 std::string ExpansionHint(absl::string_view message);

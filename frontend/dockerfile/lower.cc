@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/text.h"
 #include "frontend/dockerfile/directives.h"
+#include "frontend/dockerfile/evaluation.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
 #include "frontend/dockerfile/layer_marks.h"
@@ -184,8 +185,7 @@ std::vector<UnreachedStep> FindUnreachedSteps(const DockerfileSyntax& syntax,
                                               const BaseImages& bases) {
   std::vector<UnreachedStep> steps;
   Diagnostics ignored;  // Lowering reports the same mistakes.
-  std::optional<Outline> outline =
-      MakeOutline(syntax, options, bases, ignored);
+  std::optional<Outline> outline = MakeOutline(syntax, options, bases, ignored);
   if (!outline.has_value()) {
     return steps;
   }
@@ -207,11 +207,15 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
                                const SourceFile& /*source*/,
                                const BuildOptions& options,
                                const BaseImages& bases,
-                               Diagnostics& diagnostics) {
-  CheckDirectives(syntax, options, diagnostics);
-  DockerfileSyntax sound = KeepSound(syntax, diagnostics);
-  std::optional<Outline> outline =
-      MakeOutline(sound, options, bases, diagnostics);
+                               Diagnostics& diagnostics,
+                               Evaluation* evaluation) {
+  Evaluation unwanted;
+  Evaluation& facts = evaluation == nullptr ? unwanted : *evaluation;
+  CheckSyntaxDirective(syntax, options, diagnostics);
+  facts.sound = KeepSound(syntax, diagnostics);
+  const DockerfileSyntax& sound = facts.sound;
+  facts.outline = MakeOutline(sound, options, bases, diagnostics);
+  const std::optional<Outline>& outline = facts.outline;
   if (!outline.has_value() || !CheckTargetPlatform(*outline, diagnostics)) {
     return {};
   }
@@ -221,6 +225,7 @@ ir::BuildGraph LowerDockerfile(const DockerfileSyntax& syntax,
                  .bases = bases,
                  .outline = *outline,
                  .diagnostics = diagnostics,
+                 .evaluation = facts,
                  .layer_marks = ReadLayerMarks(sound, diagnostics)};
   for (size_t i = 0; i < outline->stages.size(); ++i) {
     if (outline->stages[i].reached) {

@@ -455,6 +455,9 @@ bool OutlineMaker::FindTarget() {
 
 void OutlineMaker::MarkReached() {
   std::vector<size_t> open = {outline_.target};
+  for (size_t i = 0; options_.every_stage && i < outline_.stages.size(); ++i) {
+    open.push_back(i);
+  }
   while (!open.empty()) {
     StageOutline& stage = outline_.stages[open.back()];
     open.pop_back();

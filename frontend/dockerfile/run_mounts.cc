@@ -76,8 +76,10 @@ class MountLowering {
 };
 
 std::optional<PlacedMount> MountLowering::Lower(const Flag& flag) {
+  UsedNames names;
   auto expand = [&](absl::string_view value) {
-    return ExpandWord(value, stage_.escape(), stage_.VariablesFor(value));
+    return ExpandWord(value, stage_.escape(), stage_.VariablesFor(value),
+                      &names);
   };
   MountMistake mistake;
   absl::StatusOr<MountSpec> spec = ParseMount(*flag.value, expand, mistake);
@@ -93,6 +95,7 @@ std::optional<PlacedMount> MountLowering::Lower(const Flag& flag) {
     stage_.AddValueError(std::move(bad));
     return std::nullopt;
   }
+  stage_.Note(flag.value_range, *flag.value, *flag.value, names);
   PlacedMount placed = {.mount = spec->mount};
   Mount& mount = placed.mount;
   FillNames(mount, ssh_count_, stage_.build().options);

@@ -1,9 +1,11 @@
 #include "frontend/dockerfile/stage.h"
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/files.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "frontend/dockerfile/flags.h"
 #include "frontend/dockerfile/instruction.h"
@@ -42,6 +44,7 @@ std::string StatementText(const Statement& statement) {
 Stage::Stage(Build& build, size_t position)
     : build_(build),
       outline_(build.outline.stages[position]),
+      facts_{.outline = &outline_},
       escape_(build.outline.escape) {
   BeginFrom(outline_.base);
   FinishBase();
@@ -88,7 +91,7 @@ void Stage::BeginFromImage(const ir::ImageReference& reference) {
           absl::StrCat("image `", reference.Familiar(), "` is for ",
                        state_.config.os, "; only linux images are built"));
   } else if (known_platform) {
-    CheckPlatform(reference);
+    NotePlatform(reference);
   }
 }
 
@@ -119,18 +122,13 @@ bool Stage::CheckPlatformWord() {
   return false;
 }
 
-void Stage::CheckPlatform(const ir::ImageReference& reference) {
+void Stage::NotePlatform(const ir::ImageReference& reference) {
   const Platform& wanted =
       outline_.platform.value_or(build_.outline.target_platform);
   const ir::ImageConfig& config = state_.config;
   if (config.os != wanted.os || config.architecture != wanted.architecture) {
     Platform found = {config.os, config.architecture, config.variant, ""};
-    Warning("base-platform", outline_.from->words[0].range,
-            absl::StrCat("Base image ", reference.Familiar(),
-                         " was pulled with platform \"", found.Text(),
-                         "\", expected \"", wanted.Text(),
-                         "\" for current build; load the image of that "
-                         "platform under this name"));
+    facts_.other_platform = {reference.Familiar(), std::move(found), wanted};
   }
 }
 
@@ -156,6 +154,7 @@ StageState Stage::Lower(bool is_target) {
   if (is_target) {
     MakeBaseOfFolder();
   }
+  build_.evaluation.stages.push_back(std::move(facts_));
   return std::move(state_);
 }
 
@@ -164,6 +163,9 @@ void Stage::LowerStatement(const Statement& statement, char escape) {
   CHECK(instruction != nullptr && instruction->lower != nullptr);
   escape_ = escape;
   guesses_ = false;
+  facts_.statements.push_back({.statement = &statement,
+                               .has_shell = !state_.config.shell.empty(),
+                               .base_known = state_.variables.complete()});
   instruction->lower(statement, *this);
 }
 
@@ -176,15 +178,43 @@ const Variables& Stage::VariablesFor(absl::string_view text) {
 
 std::optional<std::string> Stage::Expand(absl::string_view text,
                                          SourceRange range) {
+  UsedNames names;
   absl::StatusOr<std::string> value =
-      ExpandWord(text, escape_, VariablesFor(text));
+      ExpandWord(text, escape_, VariablesFor(text), &names);
   if (!value.ok()) {
     absl::string_view message = value.status().message();
     Error("bad-expansion", range,
           absl::StrCat(message, ExpansionHint(message)));
     return std::nullopt;
   }
+  Note(range, text, *value, names);
   return *std::move(value);
+}
+
+void Stage::Note(SourceRange range, absl::string_view written,
+                 std::string value, const UsedNames& names) {
+  EvaluatedWord word = {.range = range,
+                        .written = std::string(written),
+                        .value = std::move(value)};
+  for (const std::string& name : names.unset) {
+    std::vector<std::string> known;
+    for (const auto& [argument, unused] : state_.arguments) {
+      known.push_back(argument);
+    }
+    if (absl::c_linear_search(known, name) ||
+        build_.options.build_args.contains(name)) {
+      continue;
+    }
+    for (const auto& [variable, unused] : state_.variables.all()) {
+      known.push_back(variable);
+    }
+    for (const auto& [variable, unused] : build_.outline.globals.all()) {
+      known.push_back(variable);
+    }
+    std::erase(known, name);  // A global one, which has to be declared here.
+    word.undefined.push_back({name, Closest(name, known)});
+  }
+  facts_.statements.back().words.push_back(std::move(word));
 }
 
 std::optional<std::string> Stage::Expand(const grammar::Word& word) {
@@ -271,10 +301,10 @@ void Stage::MakeBaseOfFolder() {
   ir::NodeId empty = Shared("scratch", ir::Scratch(), range, "FROM scratch");
   state_.root = Shared(absl::StrCat("base:", name), std::move(copy), range,
                        text, {empty, state_.root});
-  state_.history.insert(state_.history.begin(),
-                        {{.created_by = text,
-                          .comment = std::string(kHistoryComment)},
-                         state_.root});
+  state_.history.insert(
+      state_.history.begin(),
+      {{.created_by = text, .comment = std::string(kHistoryComment)},
+       state_.root});
 }
 
 ir::NodeId Stage::Shared(const std::string& name, ir::Op op, SourceRange range,

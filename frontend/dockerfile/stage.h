@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "base/diagnostic.h"
+#include "frontend/dockerfile/evaluation.h"
 #include "frontend/dockerfile/expand.h"
 #include "frontend/dockerfile/layer_marks.h"
 #include "frontend/dockerfile/outline.h"
@@ -37,6 +38,7 @@ struct Build {
   const BaseImages& bases;
   const Outline& outline;
   Diagnostics& diagnostics;
+  Evaluation& evaluation;
   ir::BuildGraph graph;
   // By position of the stage; only those that were lowered already.
   std::map<size_t, StageState> done;
@@ -59,7 +61,7 @@ class Stage {
 
   // Runs the triggers of the base, then the stage's own instructions.
   // What is left to do on a folder that stands for a base is only done for the
-  // target.
+  // target. What was found out goes to the evaluation.
   StageState Lower(bool is_target);
 
   StageState& state() { return state_; }
@@ -80,6 +82,9 @@ class Stage {
   // a warning.
   const Variables& VariablesFor(absl::string_view text);
   bool guesses() const { return guesses_; }
+  // Notes what a word of the statement became, for lint.
+  void Note(SourceRange range, absl::string_view written, std::string value,
+            const UsedNames& names = {});
 
   void Error(absl::string_view code, SourceRange range, std::string message);
   // An error that lies in the value of a word, not in its form.
@@ -108,7 +113,7 @@ class Stage {
   void BeginFrom(const Origin& base);
   void BeginFromImage(const ir::ImageReference& reference);
   bool CheckPlatformWord();  // False if it is reported.
-  void CheckPlatform(const ir::ImageReference& reference);
+  void NotePlatform(const ir::ImageReference& reference);
   void FinishBase();
   void LowerStatement(const grammar::Statement& statement, char escape);
   std::optional<ir::NodeId> OriginNode(const Origin& origin, SourceRange range);
@@ -119,6 +124,7 @@ class Stage {
 
   Build& build_;
   const StageOutline& outline_;
+  EvaluatedStage facts_;
   StageState state_;
   char escape_;
   bool guesses_ = false;  // In the statement that is lowered.

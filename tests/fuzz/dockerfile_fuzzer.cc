@@ -1,12 +1,15 @@
-// Any bytes as a Dockerfile: read, printed, read again, described and lowered.
-// What prints must read as the same, and a graph without errors must be sound.
+// Any bytes as a Dockerfile: read, printed, read again, described, lowered and
+// checked. What prints must read as the same, a graph without errors must be
+// sound, and findings stand inside the file.
 #include <string>
 
 #include "base/diagnostic.h"
 #include "base/status.h"
+#include "frontend/dockerfile/evaluation.h"
 #include "frontend/lower.h"
 #include "grammar/test_fingerprint.h"
 #include "ir/verify.h"
+#include "lint/lint.h"
 
 namespace lamina {
 namespace {
@@ -38,11 +41,19 @@ void CheckLowering(const SourceFile& source,
   frontend::FindBases(syntax, source, {}, {}, of_bases);
   Diagnostics of_description;
   frontend::DescribeDockerfile(syntax, source, of_description);
-  ir::BuildGraph graph =
-      frontend::LowerDockerfile(syntax, source, {}, {}, diagnostics);
+  frontend::Evaluation evaluation;
+  ir::BuildGraph graph = frontend::LowerDockerfile(syntax, source, {}, {},
+                                                   diagnostics, &evaluation);
   if (!diagnostics.has_errors()) {
     absl::Status sound = ir::VerifyGraph(graph);
     CHECK(sound.ok());
+  }
+  frontend::BuildOptions options;
+  options.build_args["BUILDKIT_DOCKERFILE_CHECK"] = "experimental=all";
+  lint::RunRules({source, syntax, evaluation, options, {}}, diagnostics);
+  for (const Diagnostic& diagnostic : diagnostics.all()) {
+    CHECK(!diagnostic.range.has_value() ||
+          diagnostic.range->end <= source.text().size());
   }
 }
 

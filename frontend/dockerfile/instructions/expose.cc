@@ -157,6 +157,7 @@ absl::StatusOr<std::vector<std::string>> ExpandPorts(const Word& word,
       ExpandAndSplit(word.text, stage.escape(), stage.VariablesFor(word.text)));
   for (const std::string& spec : specs) {
     ASSIGN_OR_RETURN(std::vector<std::string> unrolled, ReadPorts(spec));
+    stage.Note(word.range, word.text, spec);
     ports.insert(ports.end(), unrolled.begin(), unrolled.end());
   }
   return ports;

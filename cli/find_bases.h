@@ -1,0 +1,20 @@
+// The base images of a build, as the store has them.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "backend/store/store.h"
+#include "base/diagnostic.h"
+#include "cli/build_flags.h"
+#include "frontend/lower.h"
+#include "grammar/dockerfile_syntax.h"
+
+namespace lamina::cli {
+
+// Looks up every image that the build reaches; `store` may be null. One that is
+// not there is reported, or stays unknown when `may_be_unknown`.
+absl::StatusOr<frontend::BaseImages> FindBaseImages(
+    const grammar::DockerfileSyntax& syntax, const BuildInput& input,
+    const frontend::BuildOptions& options, bool may_be_unknown,
+    backend::Store* store, Diagnostics& diagnostics);
+
+}  // namespace lamina::cli

@@ -1,0 +1,67 @@
+#include "absl/strings/str_cat.h"
+#include "frontend/dockerfile/expand.h"
+#include "ir/image_reference.h"
+#include "lint/rule.h"
+
+namespace lamina::lint {
+namespace {
+
+// The variables of FROM as they are when nobody gives build arguments.
+frontend::Variables Defaults(const Subject& subject,
+                             const frontend::Outline& outline) {
+  frontend::Variables defaults;
+  frontend::SetPlatformArguments(outline.target_platform, outline.host,
+                                 defaults);
+  if (const std::string* stage = outline.globals.Find("TARGETSTAGE")) {
+    defaults.Set("TARGETSTAGE", *stage);
+  }
+  for (const grammar::Statement* global : FindGlobals(subject)) {
+    for (const grammar::KeyValue& pair : global->pairs) {
+      if (pair.value.has_value()) {
+        absl::StatusOr<std::string> value =
+            frontend::ExpandWord(pair.value->text, outline.escape, defaults);
+        defaults.Set(pair.key.text, value.ok() ? *value : "");
+      }
+    }
+  }
+  return defaults;
+}
+
+std::vector<Finding> Run(const Subject& subject) {
+  std::vector<Finding> findings;
+  if (!subject.evaluation.outline.has_value()) {
+    return findings;
+  }
+  const frontend::Outline& outline = *subject.evaluation.outline;
+  frontend::Variables defaults = Defaults(subject, outline);
+  for (const frontend::StageOutline& stage : outline.stages) {
+    if (stage.from->words.empty()) {
+      continue;
+    }
+    const grammar::Word& base = stage.from->words[0];
+    frontend::UsedNames names;
+    absl::StatusOr<std::string> image =
+        frontend::ExpandWord(base.text, outline.escape, defaults, &names);
+    bool uses = !names.set.empty() || !names.unset.empty();
+    if (!uses || (image.ok() && (*image == "scratch" ||
+                                 ir::ImageReference::Parse(*image).ok()))) {
+      continue;
+    }
+    findings.push_back(
+        {.statement = stage.from,
+         .range = base.range,
+         .detail = absl::StrCat("Default value for ARG ", base.text,
+                                " results in empty or invalid base image name"),
+         .advice = "give the ARG before the first FROM a default"});
+  }
+  return findings;
+}
+
+}  // namespace
+
+constinit const Rule kInvalidDefaultArgInFrom = {
+    .name = "InvalidDefaultArgInFrom",
+    .run = Run,
+};
+
+}  // namespace lamina::lint
