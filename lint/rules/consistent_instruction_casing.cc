@@ -16,7 +16,7 @@ std::vector<const grammar::Statement*> InStages(const Subject& subject) {
   return statements;
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindConsistentInstructionCasing(const Subject& subject) {
   int lower = 0;
   int upper = 0;
   std::vector<const grammar::Statement*> statements = InStages(subject);
@@ -50,7 +50,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kConsistentInstructionCasing = {
     .name = "ConsistentInstructionCasing",
-    .run = Run,
+    .run = FindConsistentInstructionCasing,
 };
 
 }  // namespace lamina::lint

@@ -16,7 +16,7 @@ bool IsIgnored(const std::string& source, const ir::IgnoreMatcher& ignores) {
   return ignores.Ignored(path, {}, unused);
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindCopyIgnoredFile(const Subject& subject) {
   std::vector<Finding> findings;
   if (subject.ignores.empty() || subject.ignores.has_exclusions()) {
     return findings;
@@ -52,7 +52,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kCopyIgnoredFile = {
     .name = "CopyIgnoredFile",
-    .run = Run,
+    .run = FindCopyIgnoredFile,
 };
 
 }  // namespace lamina::lint

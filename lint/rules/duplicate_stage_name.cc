@@ -6,7 +6,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindDuplicateStageName(const Subject& subject) {
   std::map<std::string, const grammar::Statement*> first;
   std::vector<Finding> findings;
   for (const grammar::Statement* from : FindFroms(subject)) {
@@ -29,7 +29,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kDuplicateStageName = {
     .name = "DuplicateStageName",
-    .run = Run,
+    .run = FindDuplicateStageName,
 };
 
 }  // namespace lamina::lint

@@ -4,7 +4,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindExposeInvalidFormat(const Subject& subject) {
   std::vector<Finding> findings;
   for (const Place& place : FindPlaces(subject, {"EXPOSE"})) {
     for (const frontend::EvaluatedWord& port : place.evaluated->words) {
@@ -30,7 +30,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kExposeInvalidFormat = {
     .name = "ExposeInvalidFormat",
-    .run = Run,
+    .run = FindExposeInvalidFormat,
 };
 
 }  // namespace lamina::lint

@@ -5,7 +5,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindExposeProtoCasing(const Subject& subject) {
   std::vector<Finding> findings;
   for (const Place& place : FindPlaces(subject, {"EXPOSE"})) {
     for (const frontend::EvaluatedWord& port : place.evaluated->words) {
@@ -33,7 +33,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kExposeProtoCasing = {
     .name = "ExposeProtoCasing",
-    .run = Run,
+    .run = FindExposeProtoCasing,
 };
 
 }  // namespace lamina::lint

@@ -5,7 +5,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindFromAsCasing(const Subject& subject) {
   std::vector<Finding> findings;
   for (const grammar::Statement* from : FindFroms(subject)) {
     const std::string& keyword = from->keyword_word.text;
@@ -33,7 +33,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kFromAsCasing = {
     .name = "FromAsCasing",
-    .run = Run,
+    .run = FindFromAsCasing,
 };
 
 }  // namespace lamina::lint

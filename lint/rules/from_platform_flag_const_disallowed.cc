@@ -7,7 +7,8 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindFromPlatformFlagConstDisallowed(
+    const Subject& subject) {
   std::vector<Finding> findings;
   if (!subject.evaluation.outline.has_value()) {
     return findings;
@@ -43,7 +44,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kFromPlatformFlagConstDisallowed = {
     .name = "FromPlatformFlagConstDisallowed",
-    .run = Run,
+    .run = FindFromPlatformFlagConstDisallowed,
 };
 
 }  // namespace lamina::lint

@@ -4,7 +4,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindInvalidBaseImagePlatform(const Subject& subject) {
   std::vector<Finding> findings;
   for (const frontend::EvaluatedStage& stage : subject.evaluation.stages) {
     if (!stage.other_platform.has_value()) {
@@ -27,7 +27,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kInvalidBaseImagePlatform = {
     .name = "InvalidBaseImagePlatform",
-    .run = Run,
+    .run = FindInvalidBaseImagePlatform,
 };
 
 }  // namespace lamina::lint

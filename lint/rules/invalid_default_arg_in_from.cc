@@ -27,7 +27,7 @@ frontend::Variables Defaults(const Subject& subject,
   return defaults;
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindInvalidDefaultArgInFrom(const Subject& subject) {
   std::vector<Finding> findings;
   if (!subject.evaluation.outline.has_value()) {
     return findings;
@@ -61,7 +61,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kInvalidDefaultArgInFrom = {
     .name = "InvalidDefaultArgInFrom",
-    .run = Run,
+    .run = FindInvalidDefaultArgInFrom,
 };
 
 }  // namespace lamina::lint

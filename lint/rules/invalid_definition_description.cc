@@ -27,7 +27,7 @@ std::vector<std::string> Keys(const grammar::Statement& statement) {
   return keys;
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindInvalidDefinitionDescription(const Subject& subject) {
   std::vector<Finding> findings;
   auto check = [&](const grammar::Statement& statement,
                    const std::vector<std::string>& names) {
@@ -70,7 +70,7 @@ std::vector<Finding> Run(const Subject& subject) {
 constinit const Rule kInvalidDefinitionDescription = {
     .name = "InvalidDefinitionDescription",
     .experimental = true,
-    .run = Run,
+    .run = FindInvalidDefinitionDescription,
 };
 
 }  // namespace lamina::lint

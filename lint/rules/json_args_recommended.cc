@@ -21,7 +21,7 @@ std::string Advice(const grammar::Statement& statement) {
                       PrintJson(Json::Strings(words)), "`");
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindJSONArgsRecommended(const Subject& subject) {
   std::vector<Finding> findings;
   for (const Place& place : FindPlaces(subject, {"CMD", "ENTRYPOINT"})) {
     const grammar::Statement& statement = place.statement();
@@ -44,7 +44,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kJsonArgsRecommended = {
     .name = "JSONArgsRecommended",
-    .run = Run,
+    .run = FindJSONArgsRecommended,
 };
 
 }  // namespace lamina::lint

@@ -4,7 +4,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindLegacyKeyValueFormat(const Subject& subject) {
   std::vector<Finding> findings;
   for (const Place& place : FindPlaces(subject, {"ENV", "LABEL"})) {
     const grammar::Statement& statement = place.statement();
@@ -39,7 +39,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kLegacyKeyValueFormat = {
     .name = "LegacyKeyValueFormat",
-    .run = Run,
+    .run = FindLegacyKeyValueFormat,
 };
 
 }  // namespace lamina::lint

@@ -5,7 +5,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindMaintainerDeprecated(const Subject& subject) {
   std::vector<Finding> findings;
   for (const grammar::Statement& statement : subject.syntax.statements) {
     if (statement.keyword != "MAINTAINER") {
@@ -34,7 +34,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kMaintainerDeprecated = {
     .name = "MaintainerDeprecated",
-    .run = Run,
+    .run = FindMaintainerDeprecated,
 };
 
 }  // namespace lamina::lint

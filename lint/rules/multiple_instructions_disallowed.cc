@@ -6,7 +6,8 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindMultipleInstructionsDisallowed(
+    const Subject& subject) {
   std::vector<Finding> findings;
   using Key = std::pair<const frontend::EvaluatedStage*, std::string>;
   std::map<Key, const grammar::Statement*> last;
@@ -35,7 +36,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kMultipleInstructionsDisallowed = {
     .name = "MultipleInstructionsDisallowed",
-    .run = Run,
+    .run = FindMultipleInstructionsDisallowed,
 };
 
 }  // namespace lamina::lint

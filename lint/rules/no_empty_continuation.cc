@@ -20,7 +20,7 @@ SourceRange LastLine(const Subject& subject,
   return {begin, statement.range.end};
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindNoEmptyContinuation(const Subject& subject) {
   std::vector<Finding> findings;
   for (const grammar::Statement& statement : subject.syntax.statements) {
     if (statement.empty_lines.empty()) {
@@ -46,7 +46,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kNoEmptyContinuation = {
     .name = "NoEmptyContinuation",
-    .run = Run,
+    .run = FindNoEmptyContinuation,
 };
 
 }  // namespace lamina::lint

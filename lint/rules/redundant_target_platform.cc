@@ -18,7 +18,7 @@ bool IsTargetPlatform(const std::string& word,
          *value == *target;
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindRedundantTargetPlatform(const Subject& subject) {
   std::vector<Finding> findings;
   if (!subject.evaluation.outline.has_value()) {
     return findings;
@@ -51,7 +51,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kRedundantTargetPlatform = {
     .name = "RedundantTargetPlatform",
-    .run = Run,
+    .run = FindRedundantTargetPlatform,
 };
 
 }  // namespace lamina::lint

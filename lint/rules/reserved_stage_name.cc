@@ -4,7 +4,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindReservedStageName(const Subject& subject) {
   std::vector<Finding> findings;
   for (const grammar::Statement* from : FindFroms(subject)) {
     std::string name = StageName(*from);
@@ -26,7 +26,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kReservedStageName = {
     .name = "ReservedStageName",
-    .run = Run,
+    .run = FindReservedStageName,
 };
 
 }  // namespace lamina::lint

@@ -24,7 +24,7 @@ bool NamesSecret(absl::string_view name) {
   return secret;
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindSecretsUsedInArgOrEnv(const Subject& subject) {
   std::vector<Finding> findings;
   for (const Place& place : FindPlaces(subject, {"ARG", "ENV"})) {
     const grammar::Statement& statement = place.statement();
@@ -51,7 +51,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kSecretsUsedInArgOrEnv = {
     .name = "SecretsUsedInArgOrEnv",
-    .run = Run,
+    .run = FindSecretsUsedInArgOrEnv,
 };
 
 }  // namespace lamina::lint

@@ -4,7 +4,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindStageNameCasing(const Subject& subject) {
   std::vector<Finding> findings;
   for (const grammar::Statement* from : FindFroms(subject)) {
     std::string lower = StageName(*from);
@@ -26,7 +26,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kStageNameCasing = {
     .name = "StageNameCasing",
-    .run = Run,
+    .run = FindStageNameCasing,
 };
 
 }  // namespace lamina::lint

@@ -24,7 +24,7 @@ std::vector<std::string> KnownNames(const Subject& subject,
   return known;
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindUndefinedArgInFrom(const Subject& subject) {
   std::vector<Finding> findings;
   if (!subject.evaluation.outline.has_value()) {
     return findings;
@@ -67,7 +67,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kUndefinedArgInFrom = {
     .name = "UndefinedArgInFrom",
-    .run = Run,
+    .run = FindUndefinedArgInFrom,
 };
 
 }  // namespace lamina::lint

@@ -15,7 +15,7 @@ Finding Undefined(const grammar::Statement& statement,
                                  name.name, "` in this stage")};
 }
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindUndefinedVar(const Subject& subject) {
   std::vector<Finding> findings;
   for (const frontend::EvaluatedStage& stage : subject.evaluation.stages) {
     for (const frontend::EvaluatedStatement& evaluated : stage.statements) {
@@ -37,7 +37,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kUndefinedVar = {
     .name = "UndefinedVar",
-    .run = Run,
+    .run = FindUndefinedVar,
 };
 
 }  // namespace lamina::lint

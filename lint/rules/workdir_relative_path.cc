@@ -7,7 +7,7 @@
 namespace lamina::lint {
 namespace {
 
-std::vector<Finding> Run(const Subject& subject) {
+std::vector<Finding> FindWorkdirRelativePath(const Subject& subject) {
   std::vector<Finding> findings;
   // Stages whose chain has a WORKDIR.
   std::set<const frontend::StageOutline*> set;
@@ -42,7 +42,7 @@ std::vector<Finding> Run(const Subject& subject) {
 
 constinit const Rule kWorkdirRelativePath = {
     .name = "WorkdirRelativePath",
-    .run = Run,
+    .run = FindWorkdirRelativePath,
 };
 
 }  // namespace lamina::lint
