@@ -83,23 +83,25 @@ endfunction()
 # add_module(NAME SOURCES a.cc... DEPENDS libs... TESTS a_test.cc...)
 #
 # Makes the static library NAME, and NAME_test when there are tests.
-# add_module(NAME SOURCES file... [TOGETHER file...] DEPENDS library... [TESTS file...])
+# add_module(NAME SOURCES file... [TOGETHER file...] DEPENDS library...
+#            [TESTS file...] [TESTS_TOGETHER file...])
 #
-# Files under TOGETHER are compiled five at a time, because most of the time goes
+# Files under TOGETHER are compiled a few at a time, because most of the time goes
 # into headers. A name in their unnamed namespaces stands for one thing then: a
-# file that needs its own meaning of one goes to SOURCES.
+# file that needs its own meaning of one goes to SOURCES or TESTS.
 function(add_module NAME)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TOGETHER;DEPENDS;TESTS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;TOGETHER;DEPENDS;TESTS;TESTS_TOGETHER" ${ARGN})
   add_library(${NAME} STATIC ${ARG_SOURCES} ${ARG_TOGETHER})
   set_target_properties(${NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
-  if(ARG_SOURCES)
-    set_source_files_properties(${ARG_SOURCES} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  if(ARG_SOURCES OR ARG_TESTS)
+    set_source_files_properties(${ARG_SOURCES} ${ARG_TESTS} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
   target_include_directories(${NAME} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${NAME} PUBLIC ${ARG_DEPENDS} PRIVATE lamina_warnings)
   precompile_headers(${NAME})
-  if(ARG_TESTS)
-    add_executable(${NAME}_test ${ARG_TESTS})
+  if(ARG_TESTS OR ARG_TESTS_TOGETHER)
+    add_executable(${NAME}_test ${ARG_TESTS} ${ARG_TESTS_TOGETHER})
+    set_target_properties(${NAME}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
     target_link_libraries(${NAME}_test PRIVATE ${NAME} lamina_warnings GTest::gtest_main)
     precompile_headers(${NAME}_test)
     add_test(NAME ${NAME}_test COMMAND ${NAME}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

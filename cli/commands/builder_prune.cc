@@ -14,7 +14,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kBuilderPruneFlags[] = {
     {.name = "all", .short_name = 'a',
      .help = "also steps whose layers an image uses"},
     {.name = "force", .short_name = 'f', .help = "do not ask"},
@@ -50,7 +50,7 @@ extern const Command kBuilderPrune = {
     .group = "Storage",
     .summary = "forget cached steps and free their space",
     .usage = "[FLAGS]",
-    .flags = kFlags,
+    .flags = kBuilderPruneFlags,
     .examples = "lamina builder prune -a -f",
     .run = RunBuilderPrune,
 };

@@ -13,7 +13,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kCommitFlags[] = {
     {.name = "message", .short_name = 'm', .value = "TEXT",
      .help = "comment of the history entry"},
     {.name = "author", .short_name = 'a', .value = "TEXT",
@@ -67,7 +67,7 @@ extern const Command kCommit = {
     .group = "Containers",
     .summary = "make an image of a container's changes",
     .usage = "[FLAGS] CONTAINER [NAME]",
-    .flags = kFlags,
+    .flags = kCommitFlags,
     .min_words = 1,
     .max_words = 2,
     .words = Words::kContainers,

@@ -7,7 +7,7 @@
 namespace lamina::cli {
 namespace {
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunCompletion(const Invocation& invocation) {
   const std::string& shell = invocation.words()[0];
   if (shell != "bash") {
     return UsageError(
@@ -27,7 +27,7 @@ constinit const Command kCompletion = {
     .min_words = 1,
     .max_words = 1,
     .examples = "source <(lamina completion bash)",
-    .run = Run,
+    .run = RunCompletion,
 };
 
 }  // namespace lamina::cli

@@ -12,7 +12,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kDiffFlags[] = {
     {.name = "all", .help = "text: every path, also below new folders"},
     {.name = "format",
      .value = "FORMAT",
@@ -29,7 +29,7 @@ absl::StatusOr<backend::Image> Find(backend::Store& store,
   return image.ok() ? std::move(image) : WithExitCode(image.status(), 3);
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunDiff(const Invocation& invocation) {
   const std::string format = invocation.Get("format");
   if (format != "text" && format != "json") {
     return UsageError(
@@ -61,7 +61,7 @@ constinit const Command kDiff = {
     .group = "Images",
     .summary = "show what differs between two images",
     .usage = "[FLAGS] IMAGE IMAGE",
-    .flags = kFlags,
+    .flags = kDiffFlags,
     .min_words = 2,
     .max_words = 2,
     .words = Words::kImages,
@@ -73,7 +73,7 @@ constinit const Command kDiff = {
     .examples =
         "lamina diff app:1 app:2\n"
         "lamina diff --times --format=json app:1 app:2",
-    .run = Run,
+    .run = RunDiff,
 };
 
 }  // namespace lamina::cli

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kCreatedByWidth = 45;  // As docker cuts it.
 
-constexpr Flag kFlags[] = {
+constexpr Flag kHistoryFlags[] = {
     kListFormatFlag,
     {.name = "human",
      .short_name = 'H',
@@ -96,7 +96,7 @@ absl::StatusOr<int> ShowWaste(const Invocation& invocation,
   return 0;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunHistory(const Invocation& invocation) {
   const std::string& name = invocation.words()[0];
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreWith(invocation, "image", name));
@@ -122,14 +122,14 @@ constinit const Command kHistory = {
     .group = "Images",
     .summary = "list the instructions and layers of an image",
     .usage = "[FLAGS] IMAGE",
-    .flags = kFlags,
+    .flags = kHistoryFlags,
     .min_words = 1,
     .max_words = 1,
     .words = Words::kImages,
     .examples =
         "lamina history --no-trunc app\n"
         "lamina history --waste app",
-    .run = Run,
+    .run = RunHistory,
 };
 
 }  // namespace lamina::cli

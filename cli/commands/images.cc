@@ -16,7 +16,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kImagesFlags[] = {
     {.name = "all",
      .short_name = 'a',
      .help = "intermediate images too (there are none: the same list)"},
@@ -168,7 +168,7 @@ List MakeList(const std::vector<Row>& rows, bool whole, bool digests) {
   return list;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunImages(const Invocation& invocation) {
   ASSIGN_OR_RETURN(Filters filters, ReadFilters(invocation));
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreForReading(StoreRoot(invocation.Get("root"))));
@@ -196,13 +196,13 @@ constinit const Command kImages = {
     .group = "Images",
     .summary = "list images",
     .usage = "[FLAGS] [REPOSITORY[:TAG]]",
-    .flags = kFlags,
+    .flags = kImagesFlags,
     .max_words = 1,
     .words = Words::kImages,
     .examples =
         "lamina images --filter reference='app*'\n"
         "lamina images --format '{{.ID}} {{.Repository}}'",
-    .run = Run,
+    .run = RunImages,
 };
 
 }  // namespace lamina::cli

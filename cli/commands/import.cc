@@ -15,7 +15,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kImportFlags[] = {
     kChangeFlag,
     {.name = "message",
      .short_name = 'm',
@@ -40,7 +40,7 @@ absl::Status SetPlatform(const std::string& platform, ir::ImageConfig& config) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunImport(const Invocation& invocation) {
   const std::vector<std::string>& words = invocation.words();
   if (absl::StartsWith(words[0], "http://") ||
       absl::StartsWith(words[0], "https://")) {
@@ -78,11 +78,11 @@ constinit const Command kImport = {
     .group = "Images",
     .summary = "make an image of a root file system archive",
     .usage = "[FLAGS] FILE|- [NAME]",
-    .flags = kFlags,
+    .flags = kImportFlags,
     .min_words = 1,
     .max_words = 2,
     .examples = "lamina import -c 'CMD [\"/bin/sh\"]' rootfs.tar.gz base:1",
-    .run = Run,
+    .run = RunImport,
 };
 
 }  // namespace lamina::cli

@@ -15,7 +15,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kInspectFlags[] = {
     {.name = "format",
      .short_name = 'f',
      .value = "FORMAT",
@@ -163,7 +163,7 @@ absl::StatusOr<std::string> Format(const Json& objects,
   return text;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunInspect(const Invocation& invocation) {
   const bool waste = invocation.GetBool("waste");
   // Containers have no layers of instructions.
   const std::string type =
@@ -202,7 +202,7 @@ constinit const Command kInspect = {
     .group = "Images",
     .summary = "show images and containers as JSON",
     .usage = "[FLAGS] NAME...",
-    .flags = kFlags,
+    .flags = kInspectFlags,
     .min_words = 1,
     .max_words = -1,
     .words = Words::kImages,
@@ -210,7 +210,7 @@ constinit const Command kInspect = {
         "lamina inspect --format '{{json .Config.Env}}' app\n"
         "lamina inspect --format '{{index .RepoTags 0}}' 3f2a\n"
         "lamina inspect --waste --format '{{json .Waste}}' app",
-    .run = Run,
+    .run = RunInspect,
 };
 
 }  // namespace lamina::cli

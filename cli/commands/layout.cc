@@ -20,7 +20,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kLayoutFlags[] = {
     {.name = "params",
      .value = "NAME",
      .help = "cost parameters: default, latency, storage or cold",
@@ -259,7 +259,7 @@ extern const Command kLayout = {
     .name = "__layout",
     .summary = "plan the layers of recorded steps",
     .usage = "[FLAGS] FILE",
-    .flags = kFlags,
+    .flags = kLayoutFlags,
     .min_words = 1,
     .max_words = 1,
     .description =

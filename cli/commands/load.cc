@@ -11,7 +11,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kLoadFlags[] = {
     {.name = "input",
      .short_name = 'i',
      .value = "FILE",
@@ -37,7 +37,7 @@ std::string Describe(const backend::LoadedImage& image, bool quiet) {
   return text;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunLoad(const Invocation& invocation) {
   const std::string path = invocation.Get("input");
   ASSIGN_OR_RETURN(ArchiveInput input, OpenArchive(path));
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
@@ -62,14 +62,14 @@ constinit const Command kLoad = {
     .group = "Images",
     .summary = "read images from an archive",
     .usage = "[FLAGS]",
-    .flags = kFlags,
+    .flags = kLoadFlags,
     .description =
         "Reads archives of docker, podman, skopeo and lamina, plain "
         "or compressed.",
     .examples =
         "lamina load -i app.tar\n"
         "podman save app | lamina load",
-    .run = Run,
+    .run = RunLoad,
 };
 
 }  // namespace lamina::cli

@@ -18,7 +18,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kParseFlags[] = {
     {.name = "format", .value = "text|json",
      .help = "text: the build file in one layout; json: one object a file",
      .default_value = "text"},
@@ -104,7 +104,7 @@ extern const Command kParse = {
     .group = "Build",
     .summary = "print what the parser read",
     .usage = "[FLAGS] FILE...",
-    .flags = kFlags,
+    .flags = kParseFlags,
     .min_words = 1,
     .max_words = -1,
     .examples = "lamina parse Dockerfile\nlamina parse --format=json */Dockerfile",

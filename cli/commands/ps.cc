@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kIdWidth = 12;
 constexpr size_t kCommandWidth = 20;  // As docker cuts it.
 
-constexpr Flag kFlags[] = {
+constexpr Flag kPsFlags[] = {
     {.name = "all", .short_name = 'a', .help = "stopped containers too"},
     kListFormatFlag,
     {.name = "no-trunc", .help = "whole ids and commands"},
@@ -63,7 +63,7 @@ List MakeList(const std::vector<backend::Container>& containers, bool all,
   return list;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunPs(const Invocation& invocation) {
   std::vector<backend::Container> containers;
   if (backend::Store::Exists(StoreRoot(invocation.Get("root")))) {
     // Opened for writing: that notes which containers have ended.
@@ -88,8 +88,8 @@ constinit const Command kPs = {
     .group = "Containers",
     .summary = "list containers",
     .usage = "[FLAGS]",
-    .flags = kFlags,
-    .run = Run,
+    .flags = kPsFlags,
+    .run = RunPs,
 };
 
 }  // namespace lamina::cli

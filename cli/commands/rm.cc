@@ -14,7 +14,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kRmFlags[] = {
     {.name = "force",
      .short_name = 'f',
      .help = "stop running containers; missing ones are fine"},
@@ -46,7 +46,7 @@ absl::Status Remove(const std::string& name, bool force,
   return store.RemoveContainer(container.id);
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunRm(const Invocation& invocation) {
   ASSIGN_OR_RETURN(
       std::unique_ptr<backend::Store> store,
       OpenStoreWith(invocation, "container", invocation.words()[0]));
@@ -71,11 +71,11 @@ constinit const Command kRm = {
     .group = "Containers",
     .summary = "remove containers",
     .usage = "[FLAGS] CONTAINER...",
-    .flags = kFlags,
+    .flags = kRmFlags,
     .min_words = 1,
     .max_words = -1,
     .words = Words::kContainers,
-    .run = Run,
+    .run = RunRm,
 };
 
 }  // namespace lamina::cli

@@ -16,7 +16,7 @@ namespace {
 
 using Names = std::vector<ir::ImageReference>;
 
-constexpr Flag kFlags[] = {
+constexpr Flag kRmiFlags[] = {
     {.name = "force",
      .short_name = 'f',
      .help = "remove images that stopped containers use, and all their names"},
@@ -98,7 +98,7 @@ absl::StatusOr<std::string> Remove(const std::string& word, bool force,
   return RemoveWhole(image, names, store);
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunRmi(const Invocation& invocation) {
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreWith(invocation, "image", invocation.words()[0]));
   int code = 0;
@@ -122,14 +122,14 @@ constinit const Command kRmi = {
     .group = "Images",
     .summary = "remove images or their names",
     .usage = "[FLAGS] IMAGE...",
-    .flags = kFlags,
+    .flags = kRmiFlags,
     .min_words = 1,
     .max_words = -1,
     .words = Words::kImages,
     .description =
         "A name that is not the image's last one is only taken "
         "away.",
-    .run = Run,
+    .run = RunRmi,
 };
 
 }  // namespace lamina::cli

@@ -21,7 +21,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kRunFlags[] = {
     {.name = "interactive", .short_name = 'i',
      .help = "give the command this standard input"},
     {.name = "tty", .short_name = 't', .help = "give the command a terminal"},
@@ -242,7 +242,7 @@ extern const Command kRun = {
     .group = "Containers",
     .summary = "run a command in a new container",
     .usage = "[FLAGS] IMAGE [COMMAND [ARG...]]",
-    .flags = kFlags,
+    .flags = kRunFlags,
     .min_words = 1,
     .max_words = -1,
     .flags_end_at_first_word = true,

@@ -13,7 +13,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {
+constexpr Flag kSaveFlags[] = {
     {.name = "format",
      .value = "FORMAT",
      .help = "docker-archive, oci-archive or oci-dir",
@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<backend::ExportImage>> CollectImages(
   return images;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunSave(const Invocation& invocation) {
   ASSIGN_OR_RETURN(backend::ExportOptions options, ReadOptions(invocation));
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
                    OpenStoreWith(invocation, "image", invocation.words()[0]));
@@ -96,14 +96,14 @@ constinit const Command kSave = {
     .group = "Images",
     .summary = "write images to an archive",
     .usage = "[FLAGS] IMAGE...",
-    .flags = kFlags,
+    .flags = kSaveFlags,
     .min_words = 1,
     .max_words = -1,
     .words = Words::kImages,
     .examples =
         "lamina save -o app.tar app:1.0\n"
         "lamina save app:1.0 | podman load",
-    .run = Run,
+    .run = RunSave,
 };
 
 }  // namespace lamina::cli

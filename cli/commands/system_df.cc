@@ -11,7 +11,7 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {kListFormatFlag, kRootFlag};
+constexpr Flag kSystemDfFlags[] = {kListFormatFlag, kRootFlag};
 
 absl::StatusOr<int> RunSystemDf(const Invocation& invocation) {
   ASSIGN_OR_RETURN(std::unique_ptr<backend::Store> store,
@@ -44,7 +44,7 @@ extern const Command kSystemDf = {
     .group = "Storage",
     .summary = "show what the store holds",
     .usage = "[FLAGS]",
-    .flags = kFlags,
+    .flags = kSystemDfFlags,
     .examples = "lamina system df",
     .run = RunSystemDf,
 };

@@ -9,9 +9,9 @@
 namespace lamina::cli {
 namespace {
 
-constexpr Flag kFlags[] = {kRootFlag};
+constexpr Flag kTagFlags[] = {kRootFlag};
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunTag(const Invocation& invocation) {
   const std::string& source = invocation.words()[0];
   ASSIGN_OR_RETURN(ir::ImageReference name,
                    ReadImageName(invocation.words()[1]));
@@ -29,12 +29,12 @@ constinit const Command kTag = {
     .group = "Images",
     .summary = "give an image one more name",
     .usage = "IMAGE NEW_NAME",
-    .flags = kFlags,
+    .flags = kTagFlags,
     .min_words = 2,
     .max_words = 2,
     .words = Words::kImages,
     .examples = "lamina tag app:latest registry.example/app:1.0",
-    .run = Run,
+    .run = RunTag,
 };
 
 }  // namespace lamina::cli

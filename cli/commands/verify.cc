@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kMostLines = 50;  // Of one image, as text.
 
-constexpr Flag kFlags[] = {
+constexpr Flag kVerifyFlags[] = {
     {.name = "format",
      .value = "FORMAT",
      .help = "text or json",
@@ -163,7 +163,7 @@ Json Document(const Verdict& one) {
   return json;
 }
 
-absl::StatusOr<int> Run(const Invocation& invocation) {
+absl::StatusOr<int> RunVerify(const Invocation& invocation) {
   const std::string format = invocation.Get("format");
   if (format != "text" && format != "json") {
     return UsageError(
@@ -212,7 +212,7 @@ constinit const Command kVerify = {
     .group = "Images",
     .summary = "prove that images are what they promise",
     .usage = "[FLAGS] IMAGE|FILE...",
-    .flags = kFlags,
+    .flags = kVerifyFlags,
     .min_words = 1,
     .max_words = -1,
     .words = Words::kImages,
@@ -224,7 +224,7 @@ constinit const Command kVerify = {
     .examples =
         "lamina verify app\n"
         "lamina verify --format=json app.tar",
-    .run = Run,
+    .run = RunVerify,
 };
 
 }  // namespace lamina::cli

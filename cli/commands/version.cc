@@ -7,7 +7,7 @@
 namespace lamina::cli {
 namespace {
 
-absl::StatusOr<int> Run(const Invocation&) {
+absl::StatusOr<int> RunVersion(const Invocation&) {
   RETURN_IF_ERROR(PrintResult(absl::StrCat(VersionText(), "\n")));
   return 0;
 }
@@ -19,7 +19,7 @@ constinit const Command kVersion = {
     .group = "Tooling",
     .summary = "print the version",
     .usage = "",
-    .run = Run,
+    .run = RunVersion,
 };
 
 }  // namespace lamina::cli

@@ -10,21 +10,12 @@
 #include "absl/strings/string_view.h"
 #include "base/diagnostic.h"
 #include "frontend/dockerfile/expand.h"
+#include "frontend/dockerfile/origin.h"
 #include "frontend/dockerfile/platform.h"
 #include "frontend/lower.h"
 #include "grammar/dockerfile_syntax.h"
-#include "ir/image_reference.h"
 
 namespace lamina::frontend {
-
-// Where a tree comes from that a stage begins with, copies or mounts.
-struct Origin {
-  enum class Kind { kScratch, kStage, kContext, kImage };
-  Kind kind = Kind::kScratch;
-  size_t stage = 0;     // Position in Outline::stages.
-  std::string context;  // Name of a named context.
-  ir::ImageReference image;
-};
 
 // `--from=X` of a COPY, or `from=X` of a mount.
 struct OriginName {
