@@ -539,7 +539,11 @@ TEST_F(SandboxTest, TheHostSeesNoMountAndNoProcessLeft) {
   Shell("exit 3");
   spec_.user = "ghost";
   Shell("true");
-  EXPECT_EQ(*ReadFile("/proc/self/mountinfo"), before);
+  // Mounts of others that were copied go when their folders are removed.
+  std::string after = *ReadFile("/proc/self/mountinfo");
+  for (absl::string_view line : absl::StrSplit(after, '\n')) {
+    EXPECT_TRUE(absl::StrContains(before, line)) << line;
+  }
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG | __WALL), -1);
 }
 
