@@ -17,7 +17,10 @@ class BaseFinder {
  public:
   BaseFinder(const BuildInput& input, const frontend::BuildOptions& options,
              bool may_be_unknown, backend::Store* store)
-      : input_(input), options_(options), may_be_unknown_(may_be_unknown), store_(store) {}
+      : input_(input),
+        options_(options),
+        may_be_unknown_(may_be_unknown),
+        store_(store) {}
 
   absl::StatusOr<frontend::BaseImages> Find(
       const grammar::DockerfileSyntax& syntax, Diagnostics& diagnostics) {
@@ -55,7 +58,10 @@ class BaseFinder {
     if (missing.code() != absl::StatusCode::kNotFound) {
       return missing;
     }
-    return may_be_unknown_ ? absl::OkStatus() : ReportMissing(use, diagnostics);
+    // Where images may be unknown, a slip of the pen is still likely.
+    return may_be_unknown_ && !use.near_stage.has_value()
+               ? absl::OkStatus()
+               : ReportMissing(use, diagnostics);
   }
 
   // An image that a build has loaded; a plan may know none of it.
@@ -67,14 +73,14 @@ class BaseFinder {
     if (image.ok()) {
       bases_[name] = {image->id, image->document};
     }
-    return absl::IsNotFound(image.status()) ? absl::OkStatus()
-                                            : image.status();
+    return absl::IsNotFound(image.status()) ? absl::OkStatus() : image.status();
   }
 
   absl::Status ReportMissing(const frontend::BaseUse& use,
                              Diagnostics& diagnostics) {
     std::string name = use.reference.Familiar();
     Diagnostic unknown;
+    unknown.severity = may_be_unknown_ ? Severity::kWarning : Severity::kError;
     unknown.code = "unknown-image";
     unknown.range = use.range;
     if (use.near_stage.has_value()) {

@@ -11,7 +11,8 @@
 namespace lamina::cli {
 
 // Looks up every image that the build reaches; `store` may be null. One that is
-// not there is reported, or stays unknown when `may_be_unknown`.
+// not there is an error, or stays unknown when `may_be_unknown`: then there is
+// only a warning if its name is near to a stage's.
 absl::StatusOr<frontend::BaseImages> FindBaseImages(
     const grammar::DockerfileSyntax& syntax, const BuildInput& input,
     const frontend::BuildOptions& options, bool may_be_unknown,
