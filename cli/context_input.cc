@@ -202,8 +202,8 @@ absl::StatusOr<ContextInput> OpenRemoteContext(
                    remote.GetSources(invocation, resources));
   if (store == nullptr) {
     return UserError(absl::StrCat("the context `", HidePassword(word),
-                                  "` was never fetched, and plan fetches "
-                                  "nothing; build it once"));
+                                  "` was never fetched, and nothing is "
+                                  "fetched here; build it once"));
   }
   return ir::IsGitSource(word) || absl::StartsWith(word, kGitHub)
              ? OpenGitContext(word, invocation, *sources)

@@ -39,6 +39,17 @@ std::vector<const Statement*> FindFroms(const Subject& subject) {
   return froms;
 }
 
+std::vector<const frontend::StageOutline*> FindStages(const Subject& subject) {
+  std::vector<const frontend::StageOutline*> stages;
+  if (subject.evaluation.outline.has_value()) {
+    for (const frontend::StageOutline& stage :
+         subject.evaluation.outline->stages) {
+      stages.push_back(&stage);
+    }
+  }
+  return stages;
+}
+
 std::vector<const Statement*> FindGlobals(const Subject& subject) {
   std::vector<const Statement*> globals;
   for (const Statement& statement : subject.syntax.statements) {

@@ -17,7 +17,7 @@
 
 namespace lamina::lint {
 
-// What rules look at. Nothing here is evaluated or read by the rules.
+// What rules look at. It was read and evaluated before.
 struct Subject {
   const SourceFile& source;
   const grammar::DockerfileSyntax& syntax;  // All of the file.
@@ -64,6 +64,9 @@ std::vector<Place> FindPlaces(
 
 // Every FROM of the file, wrong ones too.
 std::vector<const grammar::Statement*> FindFroms(const Subject& subject);
+
+// Every stage, reached or not. Empty where the stages have no outline.
+std::vector<const frontend::StageOutline*> FindStages(const Subject& subject);
 
 // The declarations before the first FROM.
 std::vector<const grammar::Statement*> FindGlobals(const Subject& subject);

@@ -44,7 +44,10 @@ class OutlineMaker {
   void DeclareGlobals(const Statement& statement);
   void AddStage(const Statement& from);
   Origin FindBase(const Statement& from, StageOutline& stage);
-  std::optional<Platform> FindPlatform(const Statement& from);
+  std::optional<FromWord> ExpandFrom(const std::string& written,
+                                     SourceRange range);
+  std::optional<Platform> FindPlatform(const Statement& from,
+                                       StageOutline& stage);
   void AddTriggers();
   void AddNeeds(StageOutline& stage, const Statement& statement, char escape);
   bool ReportCycle();
@@ -179,7 +182,7 @@ void OutlineMaker::AddStage(const Statement& from) {
   }
   stage.label =
       stage.name.empty() ? absl::StrCat(outline_.stages.size()) : stage.name;
-  stage.platform = FindPlatform(from);
+  stage.platform = FindPlatform(from, stage);
   stage.base = FindBase(from, stage);
   outline_.stages.push_back(std::move(stage));
 }
@@ -197,13 +200,12 @@ Origin OutlineMaker::FindBase(const Statement& from, StageOutline& stage) {
     return {};
   }
   const Word& word = from.words[0];
-  absl::StatusOr<std::string> base =
-      ExpandWord(word.text, outline_.escape, outline_.globals);
-  if (!base.ok()) {
-    Expansion(word.range, base.status());
+  stage.base_word = ExpandFrom(word.text, word.range);
+  if (!stage.base_word.has_value()) {
     return {};
   }
-  if (base->empty()) {
+  const std::string& base = stage.base_word->value;
+  if (base.empty()) {
     Error("bad-base", word.range,
           absl::StrCat("base name (", word.text,
                        ") should not be blank; give the variable a value with "
@@ -213,17 +215,17 @@ Origin OutlineMaker::FindBase(const Statement& from, StageOutline& stage) {
   // The latest stage of that name so far, as written: stage names are lower
   // case, and so a name with capitals is none.
   for (size_t i = outline_.stages.size(); i-- > 0;) {
-    if (outline_.stages[i].name == *base) {
+    if (outline_.stages[i].name == base) {
       return StageOrigin(i);
     }
   }
-  absl::StatusOr<Origin> origin = FindOutside(options_, *base, platform);
+  absl::StatusOr<Origin> origin = FindOutside(options_, base, platform);
   if (!origin.ok()) {
     Diagnostic bad = {.code = "bad-base",
                       .range = word.range,
                       .message = std::string(origin.status().message())};
     for (const StageOutline& stage : outline_.stages) {
-      if (!stage.name.empty() && absl::EqualsIgnoreCase(stage.name, *base)) {
+      if (!stage.name.empty() && absl::EqualsIgnoreCase(stage.name, base)) {
         bad.notes.push_back(
             {stage.from->words[2].range,
              absl::StrCat("FROM finds this stage as `", stage.name, "`")});
@@ -235,24 +237,37 @@ Origin OutlineMaker::FindBase(const Statement& from, StageOutline& stage) {
   return *std::move(origin);
 }
 
-std::optional<Platform> OutlineMaker::FindPlatform(const Statement& from) {
+std::optional<FromWord> OutlineMaker::ExpandFrom(const std::string& written,
+                                                 SourceRange range) {
+  FromWord word = {.written = written, .range = range};
+  absl::StatusOr<std::string> value =
+      ExpandWord(written, outline_.escape, outline_.globals, &word.names);
+  if (!value.ok()) {
+    Expansion(range, value.status());
+    return std::nullopt;
+  }
+  word.value = *std::move(value);
+  return word;
+}
+
+std::optional<Platform> OutlineMaker::FindPlatform(const Statement& from,
+                                                   StageOutline& stage) {
   const grammar::Flag* flag = FindFlag(from, "platform");
   if (flag == nullptr || !flag->value.has_value()) {
     return std::nullopt;
   }
-  absl::StatusOr<std::string> text =
-      ExpandWord(*flag->value, outline_.escape, outline_.globals);
-  if (!text.ok()) {
-    Expansion(flag->value_range, text.status());
+  stage.platform_word = ExpandFrom(*flag->value, flag->value_range);
+  if (!stage.platform_word.has_value()) {
     return std::nullopt;
   }
-  if (text->empty()) {
+  const std::string& text = stage.platform_word->value;
+  if (text.empty()) {
     Error("bad-platform", flag->value_range,
           absl::StrCat("empty platform value from expression ", *flag->value,
                        "; write one such as linux/amd64"));
     return std::nullopt;
   }
-  absl::StatusOr<Platform> platform = ParsePlatform(*text, outline_.host);
+  absl::StatusOr<Platform> platform = ParsePlatform(text, outline_.host);
   if (!platform.ok()) {
     Error("bad-platform", flag->value_range,
           std::string(platform.status().message()));

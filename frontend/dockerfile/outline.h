@@ -24,10 +24,21 @@ struct OriginName {
   SourceRange range;
 };
 
+// A word of a FROM, its variables filled in.
+struct FromWord {
+  std::string written;
+  SourceRange range;
+  std::string value;
+  UsedNames names;
+};
+
 struct StageOutline {
   const grammar::Statement* from = nullptr;
   std::string name;   // Lower case; empty without AS.
   std::string label;  // The name, or the number from 0.
+  // Nothing where there is none, or it cannot be expanded, which is reported.
+  std::optional<FromWord> base_word;
+  std::optional<FromWord> platform_word;
   Origin base;
   std::optional<Platform> platform;  // --platform
   // ONBUILD of the base: run before the body, ranges point at the FROM.

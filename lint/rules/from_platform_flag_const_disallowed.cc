@@ -1,6 +1,5 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "frontend/dockerfile/expand.h"
 #include "frontend/dockerfile/flags.h"
 #include "lint/rule.h"
 
@@ -10,29 +9,20 @@ namespace {
 std::vector<Finding> FindFromPlatformFlagConstDisallowed(
     const Subject& subject) {
   std::vector<Finding> findings;
-  if (!subject.evaluation.outline.has_value()) {
-    return findings;
-  }
-  const frontend::Outline& outline = *subject.evaluation.outline;
-  for (const frontend::StageOutline& stage : outline.stages) {
-    const grammar::Flag* flag = frontend::FindFlag(*stage.from, "platform");
-    if (flag == nullptr || !stage.platform.has_value()) {
-      continue;
-    }
-    frontend::UsedNames names;
-    absl::StatusOr<std::string> value = frontend::ExpandWord(
-        *flag->value, outline.escape, outline.globals, &names);
-    bool constant = value.ok() && names.set.empty() && names.unset.empty();
-    if (!constant || absl::StrContains(stage.name, stage.platform->os) ||
-        absl::StrContains(stage.name, stage.platform->architecture)) {
+  for (const frontend::StageOutline* stage : FindStages(subject)) {
+    const std::optional<frontend::FromWord>& word = stage->platform_word;
+    if (!stage->platform.has_value() || !word->names.set.empty() ||
+        !word->names.unset.empty() ||
+        absl::StrContains(stage->name, stage->platform->os) ||
+        absl::StrContains(stage->name, stage->platform->architecture)) {
       continue;
     }
     findings.push_back(
-        {.statement = stage.from,
-         .range = flag->range,
+        {.statement = stage->from,
+         .range = frontend::FindFlag(*stage->from, "platform")->range,
          .detail = absl::StrCat(
-             "FROM --platform flag should not use constant value \"", *value,
-             "\""),
+             "FROM --platform flag should not use constant value \"",
+             word->value, "\""),
          .advice = "leave it out and build with --platform, write "
                    "`$BUILDPLATFORM` if the stage runs where it is built, or "
                    "name the stage after its platform"});

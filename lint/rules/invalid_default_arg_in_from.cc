@@ -27,6 +27,14 @@ frontend::Variables Defaults(const Subject& subject,
   return defaults;
 }
 
+bool IsImage(absl::string_view word, char escape,
+             const frontend::Variables& variables) {
+  absl::StatusOr<std::string> name =
+      frontend::ExpandWord(word, escape, variables);
+  return name.ok() &&
+         (*name == "scratch" || ir::ImageReference::Parse(*name).ok());
+}
+
 std::vector<Finding> FindInvalidDefaultArgInFrom(const Subject& subject) {
   std::vector<Finding> findings;
   if (!subject.evaluation.outline.has_value()) {
@@ -35,22 +43,16 @@ std::vector<Finding> FindInvalidDefaultArgInFrom(const Subject& subject) {
   const frontend::Outline& outline = *subject.evaluation.outline;
   frontend::Variables defaults = Defaults(subject, outline);
   for (const frontend::StageOutline& stage : outline.stages) {
-    if (stage.from->words.empty()) {
-      continue;
-    }
-    const grammar::Word& base = stage.from->words[0];
-    frontend::UsedNames names;
-    absl::StatusOr<std::string> image =
-        frontend::ExpandWord(base.text, outline.escape, defaults, &names);
-    bool uses = !names.set.empty() || !names.unset.empty();
-    if (!uses || (image.ok() && (*image == "scratch" ||
-                                 ir::ImageReference::Parse(*image).ok()))) {
+    const std::optional<frontend::FromWord>& word = stage.base_word;
+    if (!word.has_value() ||
+        (word->names.set.empty() && word->names.unset.empty()) ||
+        IsImage(word->written, outline.escape, defaults)) {
       continue;
     }
     findings.push_back(
         {.statement = stage.from,
-         .range = base.range,
-         .detail = absl::StrCat("Default value for ARG ", base.text,
+         .range = word->range,
+         .detail = absl::StrCat("Default value for ARG ", word->written,
                                 " results in empty or invalid base image name"),
          .advice = "give the ARG before the first FROM a default"});
   }

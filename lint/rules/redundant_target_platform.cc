@@ -1,5 +1,4 @@
 #include "absl/strings/str_cat.h"
-#include "frontend/dockerfile/expand.h"
 #include "frontend/dockerfile/flags.h"
 #include "lint/rule.h"
 
@@ -7,42 +6,35 @@ namespace lamina::lint {
 namespace {
 
 // Whether the word is that variable and nothing else.
-bool IsTargetPlatform(const std::string& word,
+bool IsTargetPlatform(const frontend::FromWord& word,
                       const frontend::Outline& outline) {
-  frontend::UsedNames names;
-  absl::StatusOr<std::string> value =
-      frontend::ExpandWord(word, outline.escape, outline.globals, &names);
   const std::string* target = outline.globals.Find("TARGETPLATFORM");
-  return value.ok() && names.unset.empty() && target != nullptr &&
-         names.set == std::vector<std::string>{"TARGETPLATFORM"} &&
-         *value == *target;
+  return word.names.unset.empty() &&
+         word.names.set == std::vector<std::string>{"TARGETPLATFORM"} &&
+         word.value == *target;
 }
 
 std::vector<Finding> FindRedundantTargetPlatform(const Subject& subject) {
   std::vector<Finding> findings;
-  if (!subject.evaluation.outline.has_value()) {
-    return findings;
-  }
-  const frontend::Outline& outline = *subject.evaluation.outline;
-  for (const frontend::StageOutline& stage : outline.stages) {
-    const grammar::Flag* flag = frontend::FindFlag(*stage.from, "platform");
-    if (flag == nullptr || !flag->value.has_value() ||
-        !IsTargetPlatform(*flag->value, outline)) {
+  for (const frontend::StageOutline* stage : FindStages(subject)) {
+    const std::optional<frontend::FromWord>& word = stage->platform_word;
+    if (!word.has_value() ||
+        !IsTargetPlatform(*word, *subject.evaluation.outline)) {
       continue;
     }
-    findings.push_back(
-        {.statement = stage.from,
-         .range = flag->range,
-         .detail = absl::StrCat("Setting platform to predefined ", *flag->value,
-                                " in FROM is redundant as this is the default "
-                                "behavior"),
-         .advice = "remove the flag",
-         .fix =
-             Fix{"remove the flag",
-                 {{{flag->range.begin, stage.from->words.empty()
-                                           ? flag->range.end
-                                           : stage.from->words[0].range.begin},
-                   ""}}}});
+    SourceRange flag = frontend::FindFlag(*stage->from, "platform")->range;
+    // With the blanks behind it.
+    SourceRange whole = {flag.begin, stage->from->words.empty()
+                                         ? flag.end
+                                         : stage->from->words[0].range.begin};
+    findings.push_back({.statement = stage->from,
+                        .range = flag,
+                        .detail = absl::StrCat(
+                            "Setting platform to predefined ", word->written,
+                            " in FROM is redundant as this is the default "
+                            "behavior"),
+                        .advice = "remove the flag",
+                        .fix = Fix{"remove the flag", {{whole, ""}}}});
   }
   return findings;
 }

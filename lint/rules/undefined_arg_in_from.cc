@@ -1,8 +1,6 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "base/text.h"
-#include "frontend/dockerfile/expand.h"
-#include "frontend/dockerfile/flags.h"
 #include "lint/rule.h"
 
 namespace lamina::lint {
@@ -24,6 +22,23 @@ std::vector<std::string> KnownNames(const Subject& subject,
   return known;
 }
 
+void CheckFrom(const grammar::Statement& from, const frontend::FromWord& word,
+               const std::vector<std::string>& known,
+               std::vector<Finding>& findings) {
+  for (const std::string& name : word.names.unset) {
+    if (absl::c_linear_search(known, name)) {
+      continue;
+    }
+    findings.push_back(
+        {.statement = &from,
+         .range = word.range,
+         .detail = absl::StrCat("FROM argument '", name, "' is not declared",
+                                Hint(Closest(name, known))),
+         .advice =
+             absl::StrCat("write `ARG ", name, "` before the first FROM")});
+  }
+}
+
 std::vector<Finding> FindUndefinedArgInFrom(const Subject& subject) {
   std::vector<Finding> findings;
   if (!subject.evaluation.outline.has_value()) {
@@ -31,33 +46,11 @@ std::vector<Finding> FindUndefinedArgInFrom(const Subject& subject) {
   }
   const frontend::Outline& outline = *subject.evaluation.outline;
   std::vector<std::string> known = KnownNames(subject, outline);
-  auto check = [&](const grammar::Statement& from, absl::string_view text,
-                   SourceRange range) {
-    frontend::UsedNames names;
-    // Words that cannot be expanded are errors already.
-    frontend::ExpandWord(text, outline.escape, outline.globals, &names)
-        .IgnoreError();
-    for (const std::string& name : names.unset) {
-      if (absl::c_linear_search(known, name)) {
-        continue;
-      }
-      findings.push_back(
-          {.statement = &from,
-           .range = range,
-           .detail = absl::StrCat("FROM argument '", name, "' is not declared",
-                                  Hint(Closest(name, known))),
-           .advice =
-               absl::StrCat("write `ARG ", name, "` before the first FROM")});
-    }
-  };
   for (const frontend::StageOutline& stage : outline.stages) {
-    if (!stage.from->words.empty()) {
-      const grammar::Word& base = stage.from->words[0];
-      check(*stage.from, base.text, base.range);
-    }
-    const grammar::Flag* platform = frontend::FindFlag(*stage.from, "platform");
-    if (platform != nullptr && platform->value.has_value()) {
-      check(*stage.from, *platform->value, platform->value_range);
+    for (const auto* word : {&stage.base_word, &stage.platform_word}) {
+      if (word->has_value()) {
+        CheckFrom(*stage.from, **word, known, findings);
+      }
     }
   }
   return findings;
